@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         load_builtin,
         read_architectures,
         read_table,
+        read_tables,
         template,
         write_table,
     )
@@ -87,6 +88,7 @@ _ROOMS = {
     "read_architectures": "table",
     "read_onnx": "ir",
     "read_table": "table",
+    "read_tables": "table",
     "recipe": "predictor",
     "sample": "space",
     "save_graphs": "ir",
@@ -129,6 +131,7 @@ __all__ = [
     "read_architectures",
     "read_onnx",
     "read_table",
+    "read_tables",
     "recipe",
     "sample",
     "save_graphs",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -10,8 +12,11 @@ import numpy as np
 import pytest
 
 import nasbuild as nb
+from graph_samples import planted_table
 from nasbuild.errors import NasbuildError
-from nasbuild.report import front_data, module_quantiles
+from nasbuild.predictor import OperatorRecipe
+from nasbuild.report import Scale, draw_effects, front_data, module_quantiles
+from nasbuild.space import Metric
 
 mpl.use("agg")
 
@@ -110,7 +115,7 @@ def test_everything_becomes_a_pandas_frame(fit, table):
 def test_a_bar_or_a_function_reports_progress(table, capsys):
     calls = []
     nb.fit(table, "loss", recipe="ridge", baselines=False, progress=lambda *call: calls.append(call))
-    assert {total for _, _, total in calls} >= {1}
+    assert {("fitting", 6, 6), ("scoring", 3, 3)} <= set(calls)
     assert nb.fit(table, "loss", recipe="ridge", baselines=False, progress=True).table == table
     capsys.readouterr()
 
@@ -149,3 +154,45 @@ def test_arguments_are_taken_in_the_shapes_that_people_have(fit, table):
     assert one[0]["prediction"] == pytest.approx(rows[0]["prediction"])
     assert fit.predict(nb.to_dict(table.space, table.architectures[0]))[0]["id"] == one[0]["id"]
     assert list(fit.build(2, where="layers <= 4")) == list(fit.build(2, where=("layers <= 4",)))
+
+
+@pytest.fixture(scope="module")
+def graph_fit():
+    planted = planted_table(24)
+    columns = {**planted.columns, "cost": np.array([float(len(graph)) for graph in planted.graphs])}
+    metrics = {**planted.metrics, "cost": Metric("cost", "minimize", "nodes")}
+    quick = OperatorRecipe(epochs=6, feature_epochs=6, width=8, hops=2, few=0, members=2, learning_rate=1e-2)
+    table = replace(planted, columns=columns, metrics=metrics)
+    return nb.fit(table, ["acc", "cost"], recipe=quick, baselines=False)
+
+
+def test_a_displayed_fit_of_networks_is_small_and_has_its_pictures(graph_fit, tmp_path):
+    shown = graph_fit._repr_html_()
+    assert len(shown) < 20_000
+    # Operations and their features of two targets, and their front.
+    assert len(pictures(shown)) == 5
+    assert f"{len(graph_fit.table)} networks" in shown
+    for one in graph_fit.targets:
+        assert f"<h4>{one.target.name}</h4><p>{html.escape(one.trust.verdict)}" in shown
+        known = {f.choice: f.effect for f in one.features if f.feature == "op"}
+        best = sorted(known, key=lambda op: -one.target.sign * known[op])
+        picture = shown[shown.index(f"<h4>{one.target.name}</h4>") :]
+        places = [picture.index(f">{op}<") for op in best]
+        assert places == sorted(places)
+    again = nb.load_fit(graph_fit.save(tmp_path / "fit"))
+    assert again._repr_html_() == shown
+    assert graph_fit.report(tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_networks_have_one_recipe(graph_fit):
+    with pytest.raises(NasbuildError, match="'paper' is no recipe for networks"):
+        nb.fit(graph_fit.table, "acc", recipe="paper")
+
+
+def test_many_choices_are_drawn_best_and_worst():
+    choices = [{"choice": f"op<{n}>", "effect": 1.0 - n / 10, "effect_std": 0.1} for n in range(30)]
+    [svg] = pictures(draw_effects(choices, 1, Scale(0, 2)))
+    texts = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:8] == [f"op<{n}>" for n in (*range(7), 23)]
+    assert texts[-1] == "and 16 more between them"
+    assert "+1.00 ± 0.10" in texts

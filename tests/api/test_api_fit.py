@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 import nasbuild as nb
@@ -146,3 +147,39 @@ def test_any_table_with_its_space(table, tmp_path):
 def test_mistakes_get_a_sentence(fit, options, message):
     with pytest.raises(NasbuildError, match=message):
         fit.build(3, **options)
+
+
+def test_a_bound_on_a_metric_holds_for_the_target_that_is_its_negative():
+    table = nb.load_builtin("digits-macro").select(range(0, 1728, 29))
+    plain = nb.fit(table, ["acc", "latency_cpu"], recipe="ridge", baselines=False)
+    signed = nb.fit(table, ["acc", "-latency_cpu"], recipe="ridge", baselines=False)
+    expected = plain.build(5, where="latency_cpu <= 2")
+    found = signed.build(5, where="latency_cpu <= 2")
+    assert [row["id"] for row in found] == [row["id"] for row in expected]
+    assert {row["where"] for row in found} == {"latency_cpu <= 2"}
+    for one, other in zip(found, expected, strict=True):
+        value = -one["expected"]["-latency_cpu"]["prediction"]
+        assert value == pytest.approx(other["expected"]["latency_cpu"]["prediction"])
+        assert value <= 2
+    assert [row["id"] for row in signed.build(5, where="-latency_cpu >= -2")] == [r["id"] for r in found]
+    with pytest.raises(nb.NasbuildError, match="loosen one of them: latency_cpu <= "):
+        signed.build(1, where="latency_cpu <= 0.01")
+
+
+def test_built_rows_have_the_columns_of_the_table_that_was_fitted(tmp_path):
+    rows = {
+        "d1": [1, 2, 2, 1, 2, 1, 2, 2, 1, 2, 2, 2],
+        "k1_1": [3, 3, 5, 5, 3, 3, 5, 5, 5, 3, 5, 3],
+        "k1_2": [None, 3, 5, None, 5, None, 3, 3, None, 3, 5, 5],
+        "acc": [70.1, 72.5, 75.2, 71.8, 73.9, 70.3, 73.2, 73.1, 71.6, 72.2, 75.4, 74.0],
+    }
+    fit = nb.fit(pl.DataFrame(rows), "acc", recipe="ridge", baselines=False)
+    built = fit.build(2)
+    frame = built.to_polars()
+    assert frame.columns[:4] == ["id", "d1", "k1_1", "k1_2"]
+    assert frame.select("d1", "k1_1", "k1_2").row(0) == (2, 5, 5)
+    path = built.save(tmp_path / "built.csv")
+    assert pl.read_csv(path)["k1_1"].to_list() == frame["k1_1"].to_list()
+    # What was built, and the table itself, can be predicted as frames.
+    assert fit.predict(frame)[0]["prediction"] == pytest.approx(built[0]["prediction"])
+    assert len(fit.predict(pl.DataFrame(rows))) == 12

@@ -275,7 +275,9 @@ def test_workers_measure_what_one_process_does(tmp_path, monkeypatch):
 
     def rows(workers: int) -> list[dict]:
         out = tmp_path / f"{workers}.json"
-        found = bench_scores(NOWHERE, out, methods=("marginal",), quick=True, draws=1, workers=workers)["rows"]
+        found = bench_scores(NOWHERE, out, methods=("marginal",), quick=True, draws=1, workers=workers)[
+            "rows"
+        ]
         return sorted(({**row, "seconds": None} for row in found), key=lambda row: row["cell"])
 
     alone = rows(1)

@@ -55,3 +55,18 @@ def test_other_objects_are_not_valid_output(wrong):
     validated({"command": "modules", "out": "x", "rows": 1})
     with pytest.raises(ValidationError):
         validated(wrong)
+
+
+def test_check_has_the_conditions_and_ranges_of_a_space(nasbuild, tmp_path):
+    space = tmp_path / "space.yaml"
+    space.write_text(
+        "{name: more, globals: {lr: {range: [1.0e-4, 0.1], scale: log}, batch: {range: [16, 64], step: 16}}, "
+        "stages: [{depth: 1, features: {op: [conv, attn], heads: {choices: [2, 4], when: {op: attn}}}}]}"
+    )
+    body, whole = nasbuild("check", "--space", space, "--json").json["stages"]
+    assert body["conditions"] == {"heads": {"op": ["attn"]}}
+    assert body["ranges"] == whole["conditions"] == {}
+    assert whole["ranges"] == {
+        "lr": {"low": 0.0001, "high": 0.1, "scale": "log", "step": None},
+        "batch": {"low": 16, "high": 64, "scale": "linear", "step": 16},
+    }

@@ -7,6 +7,8 @@ import shlex
 from dataclasses import replace
 from html import unescape
 
+import numpy as np
+import polars as pl
 import pytest
 
 from nasbuild.predictor import recipe
@@ -68,7 +70,11 @@ def test_every_command_of_fit_runs_as_printed(nasbuild, files, monkeypatch, tmp_
     )
     assert done.code == 0
     found = commands(done.out)
-    assert found[-2:] == ["nasbuild explain 'a fit'", "nasbuild build 'a fit' --out built.jsonl"]
+    assert found[-3:] == [
+        "nasbuild explain 'a fit'",
+        "nasbuild build 'a fit' --top 10 --out built.jsonl",
+        "nasbuild report 'a fit' --out report.html",
+    ]
     for command in found:
         assert nasbuild(*shlex.split(command)[1:]).code == 0, command
 
@@ -110,3 +116,40 @@ def test_a_fit_can_be_fitted_again_from_its_folder_in_its_own_space_only(
     assert nasbuild("fit", "--space", files.space, *options, "--out", tmp_path / "one").code == 0
     done = nasbuild("fit", "--space", "nas-bench-macro", *options, "--out", tmp_path / "two")
     assert "was fitted in another space than nas-bench-macro" in done.sentence
+
+
+def test_what_was_built_can_be_filled_in_and_learned_from(nasbuild, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert nasbuild("sample-data").code == 0
+    begun = commands(nasbuild("init", "runs.csv").out)
+    assert [command.split()[1] for command in begun] == ["check", "fit", "build"]
+    quick = ("--recipe", "ridge", "--no-baselines", "--workers", 1)
+    targets = ("--target", "acc", "--target=latency_ms")
+    done = nasbuild("fit", "--data", "runs.csv", *targets, *quick, "--out", "my-fit")
+    assert "nasbuild build my-fit --front 10 --out front.csv" in commands(done.out)
+    done = nasbuild("build", "my-fit", "--propose", 4, "--out", "next.csv")
+    frame = pl.read_csv("next.csv")
+    assert frame.columns[:3] == ["run", "d1", "op1_1"]
+    assert frame["acc"].null_count() == frame["latency_ms"].null_count() == 4
+    filled = frame.with_columns(acc=pl.lit(80.5), latency_ms=pl.Series([1.5, None, 2.5, 3.5]))
+    filled.write_csv("next.csv")
+    [command] = commands(done.out)
+    assert nasbuild(*shlex.split(command)[1:], *quick).code == 0
+    table = load_fit("my-fit-2").table
+    assert len(table) == 104
+    assert table.columns["acc"][-4:].tolist() == [80.5] * 4
+    assert np.isnan(table.columns["latency_ms"][-3])
+
+
+def test_a_table_in_two_files_is_joined(nasbuild, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert nasbuild("sample-data").code == 0
+    frame = pl.read_csv("runs.csv")
+    frame.drop("latency_ms").write_csv("acc.csv")
+    frame.select("run", "latency_ms").head(40).write_csv("latency.csv")
+    data = ("--data", "acc.csv", "--data", "latency.csv")
+    shown = nasbuild("check", *data, "--json").json["table"]
+    counts = {metric["metric"]: metric["values"] for metric in shown["metrics"]}
+    assert (shown["rows"], counts["acc"], counts["latency_ms"]) == (100, 100, 40)
+    done = nasbuild("check", *data[:3], "absent.csv")
+    assert "absent.csv" in done.sentence

@@ -198,7 +198,7 @@ def test_rows_may_lack_metrics_and_have_unknown_fields(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row("seed", 3), {"arch": other_row()["arch"], "by": "x", "seed": 1})
     found = notes(read_table(path, SPACE))
     assert found["ignored"] == ["unknown fields were ignored: 'seed', 'by'"]
-    assert found["missing"][0] == "acc is missing in 1 of 2 rows; they are left out when acc is learnt"
+    assert found["missing"][0] == "acc is missing in 1 of 2 rows; a fit of acc leaves them out"
 
 
 def test_architectures_to_predict_stay_in_their_order_with_their_repeats(tmp_path):

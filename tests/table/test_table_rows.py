@@ -133,7 +133,7 @@ def test_a_metric_with_missing_values(tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", *rows), SPACE)
     (note,) = table.notes
     assert (note.kind, note.rows) == ("missing", ("b", "c"))
-    assert note.text == "latency is missing in 2 of 3 rows; they are left out when latency is learnt"
+    assert note.text == "latency is missing in 2 of 3 rows; a fit of latency leaves them out"
 
 
 @pytest.mark.parametrize("metrics", [{"acc": 1}, {"acc": 1, "latency": None}])
@@ -150,7 +150,7 @@ def test_a_metric_without_a_direction(tmp_path):
     (note,) = [note for note in table.notes if note.kind == "undeclared"]
     assert note.rows == ("macs",)
     assert note.text == (
-        "no direction is declared for macs: they can be used in equations, but not alone as a target"
+        "no direction is declared for macs: write --target=+macs or --target=-macs, or use it in an equation"
     )
     assert list(table.columns) == ["acc", "latency", "macs"]
     assert list(table.metrics) == ["acc", "latency"]

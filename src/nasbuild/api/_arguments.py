@@ -10,7 +10,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.space import Architecture, Space, contains, parse_architecture
-from nasbuild.table import Table
+from nasbuild.table import Table, read_architectures
 
 
 def texts(value: Any, where: str) -> list[str]:
@@ -70,7 +70,7 @@ def checked_recipe(recipe: Any) -> AnyRecipe:
 
 
 def architectures(space: Space, value: Any, where: str = "architectures") -> list[Architecture]:
-    """Architectures of a space: one or several `Architecture`, plain data, rows with ``arch``; or a table.
+    """Architectures of a space: one or several `Architecture`, plain data, rows with ``arch``; a table or frame.
 
     Raises
     ------
@@ -79,6 +79,8 @@ def architectures(space: Space, value: Any, where: str = "architectures") -> lis
     """
     if isinstance(value, Table):
         return list(value.architectures)
+    if hasattr(value, "columns"):
+        return [architecture for _, architecture in read_architectures(value, space)]
     single = isinstance(value, Architecture | Mapping | str) or not isinstance(value, Iterable)
     return [_architecture(space, one, where) for one in ([value] if single else value)]
 
@@ -87,7 +89,9 @@ def _architecture(space: Space, one: Any, where: str) -> Architecture:
     if isinstance(one, Mapping):
         return parse_architecture(space, one.get("arch", one))
     if not isinstance(one, Architecture):
-        raise _wrong(one, where, "an Architecture, plain data with 'stages', rows with 'arch', or a Table")
+        raise _wrong(
+            one, where, "an Architecture, plain data with 'stages', rows with 'arch', a Table or a frame"
+        )
     if not contains(space, one):
         raise NasbuildError(f"an architecture is not in space {space.name!r}", where=where)
     return one

@@ -11,6 +11,7 @@ from nasbuild.api._failing_note import failing_note
 from nasbuild.api._sweep_point import SweepPoint, build_point
 from nasbuild.builder import Bound, format_bounds
 from nasbuild.errors import Infeasible
+from nasbuild.predictor import one_thread
 from nasbuild.score import Fit, restrict_fit, with_failures
 from nasbuild.space import fix_parts
 
@@ -55,6 +56,7 @@ class BuildResult:
         return [*notes, self.failing] if self.failing else notes
 
 
+@one_thread()
 def build_requested(fit: Fit, request: BuildRequest) -> BuildResult:
     """Builds what is asked for; unless it may fail, with a bounded probability of failing.
 

@@ -82,7 +82,21 @@ class Explanation(Mapping[str, Any]):
         found = []
         for target in self["targets"]:
             verdict = target["known"] or target["trust"]["verdict"]
-            steps = [f"next: {step['text']}" for step in target["next"]]
+            steps = [line for step in target["next"] for line in _step_lines(step, target["target"])]
             findings = [f["text"] if isinstance(f, Mapping) else f for f in target["findings"]]
-            found.append((target["target"], [verdict, *findings, *steps]))
+            # A target that is known exactly says so instead of a verdict, and among its findings.
+            lines = dict.fromkeys([verdict, *findings])
+            found.append((target["target"], [*lines, *steps]))
         return found
+
+
+def _step_lines(step: Mapping[str, Any], target: str) -> list[str]:
+    """A next step with its details, and the call for it where a fit has one."""
+    calls = {
+        "propose": f"fit.propose(5, target={target!r})",
+        "shrink": f"fit.shrink(25, targets=[{target!r}])",
+    }
+    text = step["text"]
+    if step["kind"] in calls:
+        text = f"{text[:-1]} ({calls[step['kind']]}){text[-1]}"
+    return [f"next: {text}", *(f"  {line}" for line in step.get("details", ()))]

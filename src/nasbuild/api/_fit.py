@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,7 @@ from nasbuild.builder import reduce_space
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
 from nasbuild.score import module_rows, prediction_rows, save_fit
-from nasbuild.space import Architecture, Space, architecture_id, module_id
-from nasbuild.table import Table
+from nasbuild.space import Space, architecture_id, module_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,12 +60,10 @@ class Fit(ScoreFit):
         """Figures by matplotlib: ``fit.plot.front()``, ``modules()``, ``features()``, ``held_out()``."""
         return FitPlot(self)
 
-    def predict(
-        self, architectures: Architecture | Table | Iterable[Any], *, target: str | None = None
-    ) -> Rows:
+    def predict(self, architectures: Any, *, target: str | None = None) -> Rows:
         """Predictions of architectures, a row for each: ``id``, ``prediction`` and ``std`` in the target's unit.
 
-        They are one or several `Architecture`, plain data, rows with ``arch``, or a table.
+        They are one or several `Architecture`, plain data, rows with ``arch``, a table, or a frame.
         ``shares`` holds the score of each stage's module, ``extrapolates`` whether the row lies beyond the table.
 
         Raises
@@ -280,7 +277,8 @@ class Fit(ScoreFit):
         request.check()
         found = build_requested(self, request)
         title = "; ".join(dict.fromkeys(point.title for point in found.points))
-        return Rows(found.rows, title, [*dict.fromkeys(found.notes), *found.infeasible])
+        notes = [*dict.fromkeys(found.notes), *found.infeasible]
+        return Rows(found.rows, title, notes, space=self.space)
 
 
 def with_verbs(fit: ScoreFit) -> Fit:

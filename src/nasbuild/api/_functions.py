@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 from nasbuild.api._arguments import checked_recipe, texts, whole
 from nasbuild.api._explanation import Explanation
 from nasbuild.api._fit import Fit, with_verbs
+from nasbuild.api._graph_fit import GraphFit, as_graph_fit, fit_graph_table
 from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
-from nasbuild.predictor import AnyRecipe
+from nasbuild.predictor import AnyRecipe, OperatorRecipe
 from nasbuild.score import MAX_MODULES, Progress
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
-from nasbuild.score.graphs import GraphFit
+from nasbuild.score.graphs import GraphFit as ScoreGraphFit
 from nasbuild.space import Space
-from nasbuild.table import Table, read_table
+from nasbuild.table import GraphTable, Table, read_tables
 
 
+@overload
+def fit(  # pyright: ignore[reportOverlappingOverload] - the first that fits counts
+    table: GraphTable,
+    targets: str | Sequence[str],
+    *,
+    recipe: str | OperatorRecipe = ...,
+    seed: int = ...,
+    workers: int = ...,
+    baselines: bool = ...,
+    progress: bool | Progress = ...,
+) -> GraphFit: ...
+@overload
+def fit(
+    table: Any,
+    targets: str | Sequence[str],
+    *,
+    space: Space | None = ...,
+    recipe: str | AnyRecipe = ...,
+    seed: int = ...,
+    max_modules: int = ...,
+    workers: int = ...,
+    baselines: bool = ...,
+    skip_bad: bool = ...,
+    progress: bool | Progress = ...,
+) -> Fit: ...
 def fit(
     table: Any,
     targets: str | Sequence[str],
@@ -32,14 +58,15 @@ def fit(
     baselines: bool = True,
     skip_bad: bool = False,
     progress: bool | Progress = False,
-) -> Fit:
+) -> Fit | GraphFit:
     """Learn from a table of evaluated architectures which modules are worth having.
 
     Parameters
     ----------
     table
         A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
-        study.
+        study. A list of these is joined by architecture or id (`nasbuild.read_tables`). A `GraphTable` of networks
+        gives a `GraphFit`.
     targets
         Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
     space
@@ -77,19 +104,26 @@ def fit(
     nasbuild.errors.TargetError: equation 'acc +': is not a valid equation (invalid syntax); write it like acc / log10(latency)
     """
     wanted = texts(targets, "targets")
+    settings = {
+        "seed": whole(seed, "seed", 0),
+        "workers": whole(workers, "workers"),
+        "baselines": baselines,
+    }
+    if isinstance(table, GraphTable):
+        with reporting(progress) as report:
+            return fit_graph_table(table, wanted, recipe, progress=report, **settings)
     if not isinstance(table, Table):
-        table = read_table(table, space, metrics=wanted if space is None else None)
+        sources = table if isinstance(table, list | tuple) else [table]
+        table = read_tables(sources, space, metrics=wanted if space is None else None)
     with reporting(progress) as report:
         found = score_fit(
             table,
             wanted,
             recipe=checked_recipe(recipe),
-            seed=whole(seed, "seed", 0),
             max_modules=whole(max_modules, "max_modules"),
-            workers=whole(workers, "workers"),
-            baselines=baselines,
             skip_bad=skip_bad,
             progress=report,
+            **settings,
         )
     return with_verbs(found)
 
@@ -109,7 +143,7 @@ def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:
     True
     """
     found = load_score_fit(folder)
-    return found if isinstance(found, GraphFit) else with_verbs(found)
+    return as_graph_fit(found) if isinstance(found, ScoreGraphFit) else with_verbs(found)
 
 
 def explain(fit: Fit, *, modules: int = 3) -> Explanation:

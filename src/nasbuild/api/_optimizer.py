@@ -160,7 +160,7 @@ class Optimizer:
                 # Another process may be quicker; the next turn knows what it has claimed.
                 mine = set(self._claims.claim([a for a, _ in planned]))
                 rows += [row for a, row in planned if a in mine]
-        return Rows(rows, f"{len(rows):,} to evaluate for {self._named()}")
+        return Rows(rows, f"{len(rows):,} to evaluate for {self._named()}", space=self.space)
 
     def tell(self, architectures: Any, metrics: Any = _TABLE, *, replace: bool = False) -> None:
         """What evaluations measured, asked for or not. All of it is stored, or nothing.
@@ -264,13 +264,17 @@ class Optimizer:
         found = self._evaluations()
         inside = np.flatnonzero(found.inside)
         best = inside[np.argsort(-found.signs[index] * found.values[inside, index], kind="stable")][:n]
-        return Rows(self._result_rows(found, best), f"{len(best):,} best for {names[index]}")
+        return Rows(
+            self._result_rows(found, best), f"{len(best):,} best for {names[index]}", space=self.space
+        )
 
     def front(self) -> Rows:
         """What was told within the bounds and nothing else told dominates; of one target, the best."""
         found = self._evaluations()
         kept = best_rows(found, 1)
-        return Rows(self._result_rows(found, kept), f"front of {len(kept):,} for {self._named()}")
+        return Rows(
+            self._result_rows(found, kept), f"front of {len(kept):,} for {self._named()}", space=self.space
+        )
 
     @property
     def fit(self) -> Fit:
@@ -303,7 +307,7 @@ class Optimizer:
         rows = [
             self._row(a, INTERRUPTED if gone else "running")[1] for a, gone in self._store.claimed().items()
         ]
-        return Rows(rows, f"{len(rows):,} asked for and not told yet")
+        return Rows(rows, f"{len(rows):,} asked for and not told yet", space=self.space)
 
     def close(self) -> None:
         """Let others have what was asked for and not told, and close the store."""

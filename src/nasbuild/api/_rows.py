@@ -8,13 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from nasbuild.table import short_id
+from nasbuild.table import architecture_columns, short_id, write_architectures
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from nasbuild.space import Space
+
 _SHOWN = 10
+_ARCH = "arch."
+"""Globals of an architecture, which its id has as well."""
 
 
 class Rows(Sequence[Mapping[str, Any]]):
@@ -24,6 +28,8 @@ class Rows(Sequence[Mapping[str, Any]]):
     ----------
     title
         What the rows are.
+    space
+        Of rows with architectures: frames and flat files then have the columns of a table of that space.
     notes
         Sentences that a reader of the rows should know.
 
@@ -42,8 +48,16 @@ class Rows(Sequence[Mapping[str, Any]]):
     1.75
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], title: str, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        title: str,
+        notes: Sequence[str] = (),
+        *,
+        space: Space | None = None,
+    ) -> None:
         self._rows, self.title, self.notes = tuple(rows), title, tuple(notes)
+        self._space = space
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -59,13 +73,13 @@ class Rows(Sequence[Mapping[str, Any]]):
         return iter(self._rows)
 
     def to_polars(self) -> pl.DataFrame:
-        """A frame with a column for each field; those of mappings are ``outer.inner``, lists are left out."""
+        """A frame with a column for each field; those of mappings are ``outer.inner``, lists are left out.
+
+        Architectures have the columns of a table, those of the user's own table if the space names them.
+        """
         import polars as pl
 
-        names = self._names()
-        return pl.DataFrame(
-            [{n: row.get(n) for n in names} for row in self._flat()], infer_schema_length=None
-        )
+        return pl.DataFrame(self._columns(), strict=False)
 
     def to_pandas(self) -> pd.DataFrame:
         """The same as a pandas frame.
@@ -81,7 +95,7 @@ class Rows(Sequence[Mapping[str, Any]]):
             import pandas as pd
         except ModuleNotFoundError as error:
             raise absent(error) from error
-        return pd.DataFrame(self._flat(), columns=self._names())
+        return pd.DataFrame(self._columns())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all fields to a file; its ending is the form: .jsonl, .json, .csv, .tsv, .parquet or .yaml.
@@ -100,7 +114,10 @@ class Rows(Sequence[Mapping[str, Any]]):
 
         target = Path(path)
         check_output(target, ROWS, self.title)
-        write_records([dict(row) for row in self], target)
+        if self._space is None:
+            write_records([dict(row) for row in self], target)
+        else:
+            write_architectures(self._space, self, target)
         return target
 
     def __repr__(self) -> str:
@@ -128,6 +145,20 @@ class Rows(Sequence[Mapping[str, Any]]):
         below = "".join(f"<p>{html.escape(text)}</p>" for text in (*self._more(), *self.notes))
         return f"<p>{html.escape(self.title)}</p><table><tr>{head}</tr>{body}</table>{below}"
 
+    def _columns(self) -> dict[str, list[Any]]:
+        """Values by column: id and architecture first, then the other fields."""
+        found = {} if self._space is None else architecture_columns(self._space, self)
+        flat = self._flat()
+        names = self._names()
+        # What was told stands under its own name as well.
+        twice = {f"metrics.{name}" for name in names}
+        others = [
+            name
+            for name in names
+            if name not in found and name not in twice and not (found and name.startswith(_ARCH))
+        ]
+        return found | {name: [row.get(name) for row in flat] for name in others}
+
     def _flat(self) -> list[dict[str, Any]]:
         """Rows with mappings in them as fields ``outer.inner``; lists are left out."""
         return [dict(_flattened(row)) for row in self]
@@ -141,7 +172,8 @@ class Rows(Sequence[Mapping[str, Any]]):
         names = [
             name
             for name in self._names()
-            if name == "id" or (not name.startswith("metrics.") and len({row.get(name) for row in flat}) > 1)
+            if name == "id"
+            or (not name.startswith(("metrics.", _ARCH)) and len({row.get(name) for row in flat}) > 1)
         ]
         return names, [[_text(row.get(name)) for name in names] for row in flat[:_SHOWN]]
 

@@ -10,6 +10,7 @@ from nasbuild.api._build_request import BuildRequest
 from nasbuild.builder import (
     Bound,
     Built,
+    bounds_on_targets,
     build_exhaustive,
     build_front,
     build_predicted,
@@ -64,6 +65,7 @@ def build_point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound]) -> Swe
     Infeasible
         If no architecture is within the bounds.
     """
+    bounds = bounds_on_targets(fit, bounds)
     for risk in (
         FAILURE_LIMITS[request.propose is not None :] if fit.failures and request.supports_bounds else ()
     ):

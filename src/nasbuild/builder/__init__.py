@@ -18,7 +18,7 @@ The examples of this room start from
 """
 
 from nasbuild.builder._best_context import best_context_modules, best_context_values, best_predicted_modules
-from nasbuild.builder._bound_names import DEPTH, LAYERS, is_exact
+from nasbuild.builder._bound_names import DEPTH, LAYERS, bounds_on_targets, is_exact
 from nasbuild.builder._bounded_thompson import propose_within
 from nasbuild.builder._bounds import (
     Bound,
@@ -79,6 +79,7 @@ __all__ = [
     "best_context_modules",
     "best_context_values",
     "best_predicted_modules",
+    "bounds_on_targets",
     "build",
     "build_exhaustive",
     "build_front",

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.builder._bounds import Bound
 from nasbuild.builder._declared_costs import DeclaredCost
 from nasbuild.builder._exact_costs import NotExact, TableSum, exact_sum
 from nasbuild.builder._failure_bound import FAILURE_LOG_ODDS, FailureLogOdds
 from nasbuild.errors import NasbuildError
+from nasbuild.objective import signed
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture, Cost, Space
 
@@ -114,6 +116,31 @@ def resolve_name(fit: Fit, name: str, where: str = "--where") -> ExactCost | Tar
             [*(one.target.name for one in fit.targets), LAYERS, *fit.space.costs, *fit.table.columns]
         ),
     )
+
+
+def bounds_on_targets(fit: Fit, bounds: Sequence[Bound]) -> list[Bound]:
+    """The same bounds, those on a metric that is fitted as ``-metric`` or ``+metric`` on that target.
+
+    Examples
+    --------
+    >>> from nasbuild import score
+    >>> from nasbuild.builder import Bound, bounds_on_targets
+    >>> from nasbuild.predictor import recipe
+    >>> signed = score.fit(fit.table, ["-loss"], recipe=recipe("ridge"), baselines=False)
+    >>> bounds = bounds_on_targets(signed, [Bound("loss", 1, 0.5), Bound("layers", 1, 4)])
+    >>> bounds[0], [str(bound) for bound in bounds]
+    (Bound(name='-loss', sign=-1, value=-0.5), ['loss <= 0.5', 'layers <= 4'])
+    """
+    names = [one.target.name for one in fit.targets]
+    found = []
+    for bound in bounds:
+        alias = next((name for name in names if signed(name) in ((1, bound.name), (-1, bound.name))), None)
+        if alias is None or bound.name in names or is_exact(fit, bound.name):
+            found.append(bound)
+        else:
+            sign = signed(alias)[0]
+            found.append(Bound(alias, sign * bound.sign, sign * bound.value))
+    return found
 
 
 def _not_exact(name: str, why: NotExact, where: str) -> NasbuildError:

@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from itertools import product
 
 from nasbuild.errors import NasbuildError
+from nasbuild.objective import signed
 
 _SIGN = re.compile(r"(<=|>=|==|<|>|=)")
 _MAX_CHARACTERS = 1_000
@@ -34,14 +35,23 @@ class Bound:
     >>> from nasbuild.builder import Bound
     >>> str(Bound("latency", 1, 6.0)), str(Bound("acc", -1, 75.0))
     ('latency <= 6', 'acc >= 75')
+    >>> str(Bound("-latency", -1, -6.0))
+    'latency <= 6'
     """
 
     name: str
     sign: int
     value: float
 
+    @property
+    def plain(self) -> Bound:
+        """The bound that people write: on ``latency`` instead of ``-latency``."""
+        sign, name = signed(self.name)
+        return Bound(name, -self.sign, -self.value) if sign < 0 and name.isidentifier() else self
+
     def __str__(self) -> str:
-        return f"{self.name} {'<=' if self.sign > 0 else '>='} {_number(self.value)}"
+        plain = self.plain
+        return f"{plain.name} {'<=' if plain.sign > 0 else '>='} {_number(plain.value)}"
 
 
 def parse_bounds(text: str) -> list[list[Bound]]:
@@ -181,6 +191,7 @@ def format_bounds(bounds: Sequence[Bound]) -> str:
     >>> format_bounds(read_bounds(["params = 3.2e6", "3 <= layers <= 5"]))
     'params = 3.2e+06 and 3 <= layers <= 5'
     """
+    bounds = [bound.plain for bound in bounds]
     texts, done = [], set[str]()
     for bound in bounds:
         same = [b for b in bounds if b.name == bound.name]
@@ -203,6 +214,8 @@ def loosened(bound: Bound, value: float) -> str:
     >>> loosened(Bound("params", 1, 5.0), 12344.0)
     'params <= 1.235e+04'
     """
+    if bound.plain is not bound:
+        bound, value = bound.plain, -value
     short = f"{value:.4g}"
     if bound.sign * (float(short) - value) < 0:
         away = ROUND_CEILING if bound.sign > 0 else ROUND_FLOOR

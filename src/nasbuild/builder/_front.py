@@ -26,6 +26,7 @@ from nasbuild.builder._subset_selection import farthest_points, largest_hypervol
 from nasbuild.builder._tied_features import require_ties
 from nasbuild.builder._topk import require_positive
 from nasbuild.errors import NasbuildError
+from nasbuild.predictor import one_thread
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
 
@@ -67,6 +68,7 @@ class Front:
     labelled_volume: float
 
 
+@one_thread()
 def build_front(fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
     """Returns up to ``n`` architectures along the predicted Pareto front of two or more targets.
 

@@ -10,10 +10,12 @@ import numpy as np
 from nasbuild.builder._k_best_sums import k_best_picks
 from nasbuild.builder._tied_stages import chosen_together
 from nasbuild.builder._topk import Built, describe, require_positive
+from nasbuild.predictor import one_thread
 from nasbuild.score import COMPARED, Scorer, TargetFit, member_scores_at
 from nasbuild.space import Architecture
 
 
+@one_thread()
 def propose(target_fit: TargetFit, n: int) -> list[Built]:
     """Proposes ``n`` unlabelled architectures to evaluate, by Thompson sampling.
 

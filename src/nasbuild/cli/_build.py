@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasbuild.cli._built import print_built
+from nasbuild.cli._explain import print_words
 from nasbuild.cli._options import FitArgument, FixOption, JsonOption, OutOption
 from nasbuild.cli._output import Output
+
+if TYPE_CHECKING:
+    from nasbuild.score import Fit
 
 _MAX_ARCHITECTURES = 100_000  # each is a row of kilobytes
 
@@ -99,8 +106,9 @@ def build(
     check_output(out_file, ROWS, "architectures")
     found = build_requested(load_fit(fit, "space"), request)
     space, rows = found.fit.space, found.rows
-    write_architectures(space.whole or space, rows, out_file)
     out = Output(as_json)
+    with_empty = _with_empty_metrics(found.fit, rows, out_file)
+    write_architectures(space.whole or space, with_empty, out_file)
     for point in found.points:
         print_built(out, found.fit, point.target_fit, point.rows, point.title)
         if point.note:
@@ -112,6 +120,10 @@ def build(
     for reason in found.infeasible:
         out.line(f"note: skipped {reason}", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
+    if any(row["extrapolates"] for row in rows):
+        print_words(out, "extrapolates")
+    if not all(row["metrics"] for row in rows):
+        _print_next(out, found.fit, fit, out_file)
     result = {
         "out": str(out_file),
         "target": found.points[0].target_fit.target.name,
@@ -120,3 +132,24 @@ def build(
     if found.notes:
         result["notes"] = found.notes
     out.json(result | ({"infeasible": found.infeasible} if found.infeasible else {}))
+
+
+def _with_empty_metrics(fit: Fit, rows: Sequence[dict[str, Any]], out_file: Path) -> list[dict[str, Any]]:
+    """Rows with a column to fill in for each metric that was learnt from, in the flat formats."""
+    from nasbuild._file_formats import FLAT, ROWS, file_format
+
+    empty = dict.fromkeys(_metrics(fit) if file_format(out_file, ROWS, "architectures") in FLAT else ())
+    return [{**row, "metrics": empty | row["metrics"]} for row in rows]
+
+
+def _metrics(fit: Fit) -> list[str]:
+    """The metrics of the targets of a fit, without costs that are known exactly."""
+    names = (name for one in fit.targets for name in one.target.equation.names)
+    return [name for name in dict.fromkeys(names) if name not in fit.space.costs]
+
+
+def _print_next(out: Output, fit: Fit, place: Path, out_file: Path) -> None:
+    targets = " ".join(f"--target={shlex.quote(one.target.name)}" for one in fit.targets)
+    folder, file = shlex.quote(str(place)), shlex.quote(str(out_file))
+    out.line(f"next: evaluate them, fill in {' and '.join(_metrics(fit))} there, and learn from both:")
+    out.line(f"  nasbuild fit --data {folder} --data {file} {targets} --out {folder}-2")

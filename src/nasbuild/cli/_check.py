@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, space_with
+from nasbuild.cli._inputs import only_graphs, only_one, read, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 def check(
     space: SpaceOrGraphsOption = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="table to check; default: check only the space")
+        list[str] | None,
+        typer.Option(
+            "--data", help="table to check; may be repeated, see fit; default: check only the space"
+        ),
     ] = None,
     graphs: GraphsOption = None,
     costs: CostsOption = None,
@@ -48,7 +52,7 @@ def check(
 
     out = Output(as_json)
     if graphs is not None:
-        check_graphs(out, only_graphs(graphs, space, merge), data)
+        check_graphs(out, only_graphs(graphs, space, merge), only_one(data) if data else None)
         return
     table = read(space, data, merge, skip_bad, costs) if data else None
     if table is not None:
@@ -112,6 +116,12 @@ def stage_records(space: Space) -> list[dict[str, Any]]:
             "listed": stage.modules is not None,
             "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
             "shared": sorted(stage.shared),
+            "conditions": {
+                f.name: {other: [plain_choice(c) for c in choices] for other, choices in f.when}
+                for f in stage.features
+                if f.when
+            },
+            "ranges": {f.name: asdict(f.range) for f in stage.features if f.range is not None},
         }
         for stage in space.stages
     ]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LEVEL_STYLES = {"high": "green", "fair": "yellow"}
 """Style of a verdict by trust level; other levels are red."""
+_FEW_STAGES = 4
 _SCORES = {
     "network": "eq. 5, in the target's unit",
     "additive": "share of the prediction, in the target's unit",
@@ -38,6 +39,16 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
             out.line("\nnext:")
         for step in target["next"]:
             print_step(out, step)
+    print_words(out, "SRCC", "hop", "module", "score", "prediction", "±", "tied")
+
+
+def print_words(out: Output, *words: str) -> None:
+    """Explains words of the output, as the glossary of the report does."""
+    from nasbuild.report import TERMS
+
+    out.line()
+    for word in words:
+        out.line(f"{word}: {TERMS[word]}", "dim")
 
 
 def print_step(out: Output, step: dict[str, Any]) -> None:
@@ -114,18 +125,22 @@ def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
 
 
 def print_modules(out: Output, target: dict[str, Any]) -> None:
-    """Prints the best and the worst modules of every stage."""
+    """Prints the best and the worst modules of every stage; of many stages only one of each."""
     rows = []
+    shown = None if len(target["stages"]) <= _FEW_STAGES else 1
     for stage in target["stages"]:
         name = stage["name"]
         if stage["searched"]:
             name += f" (searched: {stage['scored']:,} of {stage['total']:,})"
         for kind in ("best", "worst"):
-            for n, module in enumerate(stage[kind]):
+            for n, module in enumerate(stage[kind][:shown]):
                 score = f"{number(module['score'])} ± {number(module['std'])}"
                 rows.append([name, kind if n == 0 else "", module["id"], score])
                 name = ""
     out.table(["stage", "", "module", "score"], rows, right=[3])
+    example = next((module for stage in target["stages"] for module in stage["best"]), None)
+    if example is not None and example["text"] != example["id"]:
+        out.line(f"{example['id']}: {example['text']}", "dim")
 
 
 def _scale(target: dict[str, Any]) -> Scale:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read
+from nasbuild.cli._inputs import only_graphs, only_one, read
 from nasbuild.cli._options import (
     CostsOption,
     DataOption,
@@ -78,9 +79,9 @@ def fit(
 ) -> None:
     """Learn module scores from a table. Held-out rows measure how reliable they are."""
     from nasbuild._atomic_write import ensure_free
-    from nasbuild.cli._explain import print_step, print_trust
+    from nasbuild.cli._explain import print_step, print_trust, print_words
     from nasbuild.cli._graph_commands import fit_graphs
-    from nasbuild.report import explain_data
+    from nasbuild.report import explain_data, rows_file
     from nasbuild.score import absent_baselines, fit, save_fit
 
     out = Output(as_json)
@@ -92,7 +93,7 @@ def fit(
         fit_graphs(
             out,
             only_graphs(graphs, space, merge),
-            data,
+            only_one(data),
             target,
             out_folder,
             seed=seed,
@@ -126,10 +127,9 @@ def fit(
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for target_fit in fitted.targets:
-        for kind, rows in (
-            ("missing", target_fit.labels.missing),
-            ("not finite", target_fit.labels.undefined),
-        ):
+        # A metric that is missing has a note of the table already; an equation has none.
+        missing = () if target_fit.target.name in table.metrics else target_fit.labels.missing
+        for kind, rows in (("missing", missing), ("not finite", target_fit.labels.undefined)):
             if rows:
                 out.line(
                     f"note: {target_fit.target.name} is {kind} in {len(rows)} rows, which were skipped",
@@ -144,15 +144,25 @@ def fit(
         for step in explained["next"]:
             if step["kind"] in ("prediction", "propose", "suspect", "unseen"):
                 print_step(out, step)
+    print_words(out, "SRCC", "hop", "tied")
     place = shlex.quote(str(out_folder))
     out.line(f"\nwritten to {out_folder}; next:")
     out.line(f"  nasbuild explain {place}")
-    out.line(f"  nasbuild build {place} --out built.jsonl")
+    if len(targets) > 1:
+        out.line(f"  nasbuild build {place} --front 10 --out {rows_file(table.space, 'front')}")
+    out.line(f"  nasbuild build {place} --top 10 --out {rows_file(table.space, 'built')}")
+    out.line(f"  nasbuild report {place} --out report.html")
     rows = [{"target": t["target"], "known": t["known"], **t["trust"], "next": t["next"]} for t in targets]
     out.json({"fit": str(out_folder), "targets": rows})
 
 
-def explain(fitted: FitArgument, as_json: JsonOption = False) -> None:
+def explain(
+    fitted: FitArgument,
+    target: Annotated[
+        str | None, typer.Option("--target", help="show this target of the fit only; default: all")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what a fit learned. Prints its reliability, effects of choices, best and worst modules, and next steps."""
     from nasbuild.cli._explain import print_explanation
     from nasbuild.cli._explain_graphs import explain_graphs
@@ -162,9 +172,12 @@ def explain(fitted: FitArgument, as_json: JsonOption = False) -> None:
     out = Output(as_json)
     loaded = load_fit(fitted)
     if loaded.kind == "graphs":
-        explain_graphs(out, loaded)
+        explain_graphs(out, replace(loaded, targets=(loaded.of(target),)) if target else loaded)
         return
     data = explain_data(loaded, place=fitted)
+    if target:
+        name = loaded.of(target).target.name
+        data["targets"] = [one for one in data["targets"] if one["target"] == name]
     print_explanation(out, data)
     out.json(data)
 

@@ -147,6 +147,7 @@ def _next_steps(guess: Guess, data: str, out_file: Path) -> list[str]:
     space_text, data_text = shlex.quote(str(out_file)), shlex.quote(data)
     return [
         f"written to {out_file}; next:",
+        f"  nasbuild check --space {space_text} --data {data_text}",
         f"  nasbuild fit --space {space_text} --data {data_text} --target{target} --out my-fit",
-        "  nasbuild build my-fit --out built.csv",
+        "  nasbuild build my-fit --top 10 --out built.csv",
     ]

@@ -21,9 +21,16 @@ def only_graphs(graphs: Path, space: str | None, merge: str | None) -> Path:
     return graphs
 
 
+def only_one(data: Sequence[str]) -> str:
+    """Returns the one table that networks can have."""
+    if len(data) > 1:
+        raise NasbuildError("networks take one table", where="--data", todo="join the tables by id first")
+    return data[0]
+
+
 def read(
     space: str | None,
-    data: str,
+    data: Sequence[str],
     merge: str | None,
     skip_bad: bool,
     costs: str | None = None,
@@ -31,19 +38,21 @@ def read(
 ) -> Table:
     """Returns the table of ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad``.
 
-    Space and data may each be a fit folder, which stands for the space and the rows of that fit. Without a
-    space it is that of the fit, or inferred from the table.
+    Several tables are joined. Space and data may each be a fit folder, which stands for the space and the rows of
+    that fit. Without a space it is that of the fit, or inferred from the first table.
     """
-    from nasbuild.table import add_costs, merge_table, read_table
+    from nasbuild.table import add_costs, merge_table, read_table, read_tables
 
-    space = data if space is None and is_fit(data) else space
+    space = data[0] if space is None and is_fit(data[0]) else space
+    sources: list[str | Table] = list(data)
     if space is None:
-        table = read_table(data, skip_bad=skip_bad, metrics=list(targets))
-        table = replace(table, space=add_costs(table.space, costs)) if costs else table
-    elif is_fit(data):
-        table = _of_fit(data, space_with(space, costs))
+        sources[0] = read_table(data[0], skip_bad=skip_bad, metrics=list(targets))
+        found = add_costs(sources[0].space, costs) if costs else sources[0].space
+        sources[0] = replace(sources[0], space=found)
     else:
-        table = read_table(data, space_with(space, costs), skip_bad=skip_bad)
+        found = space_with(space, costs)
+    sources = [_of_fit(one, found) if isinstance(one, str) and is_fit(one) else one for one in sources]
+    table = read_tables(sources, found, skip_bad=skip_bad, names=data)
     return merge_table(table, merge) if merge else table
 
 

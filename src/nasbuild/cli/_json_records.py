@@ -46,6 +46,17 @@ class BuiltArchitecture(_Record):
     """Bounds that the architecture was built for."""
 
 
+class FeatureRange(_Record):
+    """The numbers that a feature may be."""
+
+    low: float
+    high: float
+    scale: str
+    """linear or log."""
+    step: float | None
+    """Null where every number is allowed."""
+
+
 class Stage(_Record):
     """A stage of a space."""
 
@@ -61,6 +72,10 @@ class Stage(_Record):
     """Choices of each feature."""
     shared: list[str]
     """Features whose choice all layers share."""
+    conditions: dict[str, dict[str, list[bool | int | float | str | list[Any] | None]]] = {}
+    """Features that exist only with choices of others: these choices, by the other feature."""
+    ranges: dict[str, FeatureRange] = {}
+    """Features that may be any number of a range; their ``features`` are examples."""
 
 
 class InferredMetric(_Record):

@@ -32,11 +32,12 @@ GraphsOption = Annotated[
     ),
 ]
 DataOption = Annotated[
-    str,
+    list[str],
     typer.Option(
         "--data",
         help="table of evaluated architectures: .jsonl[.gz], .json, .csv[.gz], .tsv, .xlsx, .parquet, .yaml, a storage of "
-        "Optuna (sqlite:///FILE, journal .log), - for JSON Lines on standard input, or the name of a built-in table",
+        "Optuna (sqlite:///FILE, journal .log), - for JSON Lines on standard input, the name of a built-in table, or a fit "
+        "folder; may be repeated: tables are joined by architecture, or by id where one has no architectures",
     ),
 ]
 MergeOption = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from nasbuild._records import json_text
 
 _CLEANUPS: list[contextlib.ExitStack] = []
 """Callbacks that run when the command ends."""
+_NARROWEST = 16  # a column that would be narrower is left to rich
 _PLAIN_WIDTH = 160  # a file or a pipe has no width; ids should stay on one line
 
 
@@ -61,8 +63,11 @@ class Output:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for position, name in enumerate(header):
             table.add_column(Text(name), justify="right" if position in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+        texts = [[str(cell) for cell in row] for row in rows]
+        if self._wraps:
+            texts = _folded(texts, [header, *texts], self._console.width)
+        for row in texts:
+            table.add_row(*map(Text, row))
         self._console.print(table)
 
     def json(self, data: dict[str, Any]) -> None:
@@ -150,6 +155,29 @@ def _guarded_stdout() -> IO[str]:
 
     _CLEANUPS[-1].callback(restore)
     return kept
+
+
+def _folded(rows: list[list[str]], whole: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Breaks the widest column of a table that is too wide: between modules of an id, or else between its layers."""
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    widest = max(range(len(widths)), key=widths.__getitem__)
+    room = width - sum(widths) + widths[widest] - 2 * (len(widths) - 1)
+    if room >= widths[widest] or room < _NARROWEST:
+        return rows
+    return [
+        [_broken(cell, room) if column == widest else cell for column, cell in enumerate(row)] for row in rows
+    ]
+
+
+def _broken(text: str, width: int) -> str:
+    lines = [""]
+    for module in re.findall(r"[^/]+/?|/", text):
+        parts = [module] if len(module) <= width else re.findall(r"[^-]+-?|-", module)
+        for part in parts:
+            if lines[-1] and len(lines[-1]) + len(part) > width:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(lines)
 
 
 def _silent(what: str, done: int, total: int, note: str = "") -> None:

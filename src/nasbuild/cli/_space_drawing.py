@@ -33,9 +33,20 @@ def space_drawing(space: Space, width: int = WIDTH, *, plain: bool | None = None
             lines += ["  │"] if lines else []
             lines += _stage_lines(group, space, width)
     lines += ["  │", *(line for m in space.metrics.values() for line in _metric_lines(m, space, width))]
+    lines += _legend(space)
     if plain or (plain is None and not _is_wide()):
         lines = [_as_ascii(line) for line in lines]
     return lines
+
+
+def _legend(space: Space) -> list[str]:
+    """What the signs mean, of those that the drawing has."""
+    parts = ["■ a layer of every network"]
+    if any(len(stage.depths) > 1 for stage in space.layered):
+        parts.append("□ one that a network may have")
+    if any(stage.shared for stage in space.layered):
+        parts.append("* one choice for all layers of the stage")
+    return ["", *_wrapped("  " + ", ".join(parts), WIDTH, 2)]
 
 
 def _stage_lines(stages: Sequence[Stage], space: Space, width: int) -> list[str]:
@@ -43,7 +54,7 @@ def _stage_lines(stages: Sequence[Stage], space: Space, width: int) -> list[str]
     name = first.name if len(stages) == 1 else f"{first.name} … {last.name} ({len(stages)} stages)"
     head = "  " + name if first.is_globals else f"  {name}  {_layers(first)}"
     choices = " · ".join(
-        f"{f.name}{' (all layers)' if f.name in first.shared else ''} {_few([str(c) for c in f.choices])}"
+        f"{f.name}{'*' if f.name in first.shared else ''} {_few([str(c) for c in f.choices])}"
         for f in first.features
     )
     lines = _wrapped(f"{head}  {choices}", width, 6)

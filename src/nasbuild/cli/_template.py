@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,9 +59,11 @@ def template(
     write_architectures(definition, template_rows(definition, found), out_file)
     pairs = pair_coverage(definition, found)
     out.line(f"{len(found):,} architectures with {pairs:,} different pairs of choices written to {out_file}")
-    out.line(
-        f"fill in {', '.join(definition.metrics) or 'your metrics'}, then: nasbuild fit --data {out_file} ..."
-    )
+    names = list(definition.metrics)
+    target = f"--target {shlex.quote(names[0])}" if names else "--target=+METRIC"
+    paths = f"--space {shlex.quote(space)} --data {shlex.quote(str(out_file))}"
+    out.line(f"fill in {', '.join(names) or 'your metrics'}, then:")
+    out.line(f"  nasbuild fit {paths} {target} --out my-fit")
     out.json({"out": str(out_file), "rows": len(found), "pairs": pairs})
 
 
@@ -74,7 +77,7 @@ def _range(text: str) -> tuple[int, int]:
 def _reference(space: str, name: str, data: str | None) -> Architecture:
     if data is None:
         raise NasbuildError(f"the table that has {name!r} is not given", where="--near", todo="give --data")
-    table = read(space, data, None, False)
+    table = read(space, [data], None, False)
     if name not in table.ids:
         raise NasbuildError(f"has no row {name!r}", where=data, allowed=table.ids[:20])
     return table.architectures[table.ids.index(name)]

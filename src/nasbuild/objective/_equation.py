@@ -90,6 +90,7 @@ class Equation:
 def signed(text: str) -> tuple[int, str]:
     """Splits a text into its leading sign and the rest; the sign is 0 if there is none.
 
+    >>> from nasbuild.objective import signed
     >>> signed("- Latency (ms)"), signed("acc")
     ((-1, 'Latency (ms)'), (0, 'acc'))
     """

@@ -19,6 +19,7 @@ from nasbuild.builder import (
     within_bounds,
 )
 from nasbuild.errors import Infeasible
+from nasbuild.predictor import one_thread
 from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space, count_architectures, sample
 
@@ -54,6 +55,7 @@ class Candidate:
     origin: str
 
 
+@one_thread()
 def next_batch(
     fit: Fit,
     n: int,

@@ -16,6 +16,8 @@ from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._explain import explain_data
 from nasbuild.report.data._failures import failing_data, rule_data
 from nasbuild.report.data._features import effect_scale, stage_effects
+from nasbuild.report.data._glossary import TERMS
+from nasbuild.report.data._next_steps import rows_file
 from nasbuild.report.data._number_format import Scale, percent
 from nasbuild.report.data._overview import (
     effects_data,
@@ -32,15 +34,17 @@ from nasbuild.report.draw._module_chains import (
     draw_modules,
     draw_panels,
 )
-from nasbuild.report.draw._overview import draw_front, draw_importance, draw_module_heat
+from nasbuild.report.draw._overview import draw_effects, draw_front, draw_importance, draw_module_heat
 from nasbuild.report.draw._trust_plots import hop_name
 
 __all__ = [
+    "TERMS",
     "Chain",
     "Palette",
     "Scale",
     "choice_text",
     "draw_architecture",
+    "draw_effects",
     "draw_front",
     "draw_importance",
     "draw_legend",
@@ -58,6 +62,7 @@ __all__ = [
     "module_quantiles",
     "percent",
     "report_html",
+    "rows_file",
     "rule_data",
     "stage_effects",
     "trust_data",

@@ -10,6 +10,7 @@ from nasbuild._atomic_write import write_text
 from nasbuild._file_formats import REPORTS, file_format
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
+from nasbuild.predictor import one_thread
 from nasbuild.report._card import Card, Section
 from nasbuild.report._pdf import find_browser, write_pdf
 from nasbuild.report._sections import sections
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphFit
 
 
+@one_thread()
 def report_html(
     fit: Fit | GraphFit,
     *,

@@ -81,7 +81,11 @@ def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tup
             found.append(PartOrder(share, count))
             continue
         modules = srcc(sign * sums[top], values[top])
-        low, high = correlation_interval(float(np.clip(modules, -1 + 2 / count, 1 - 2 / count)), count)
+        # A perfect order of few rows proves little: its lower end is that of 1 - 2 / n, as in `trust_level`.
+        least, most = -1 + 2 / count, 1 - 2 / count
+        low, high = correlation_interval(float(np.clip(modules, least, most)), count)
+        if not least <= modules <= most:
+            low, high = min(low, float(modules)), max(high, float(modules))
         predictions = srcc(sign * prediction[top], values[top])
         found.append(PartOrder(share, count, float(modules), float(predictions), low, high))
     return tuple(found)

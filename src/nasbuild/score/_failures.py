@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from nasbuild.predictor import one_thread
 from nasbuild.score._failure_columns import FailureColumns
 from nasbuild.space import Architecture, Space, group_codes
 
 _LEAST = 3  # minimum failures, and successes, to learn from
 _MOST = 500  # maximum evaluations learnt from; of more, a random choice
 _FOLDS = 5
-_STRENGTHS = (0.3, 3.0, 30.0)  # inverse penalties on the weights; columns have a mean square of 1
+_STRENGTHS = (0.3, 3.0, 30.0, 300.0)  # inverse penalties on the weights; columns have a mean square of 1
 _COLUMNS = (
     None,
     0,
@@ -101,6 +102,7 @@ class Failures:
         return expit(self.log_odds(architectures))
 
 
+@one_thread()
 def fit_failures(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray, seed: int = 0
 ) -> Failures | None:

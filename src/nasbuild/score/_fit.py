@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError, TargetError
 from nasbuild.objective import Labels, Target, labels, parse_target
-from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.predictor import RECIPES, AnyRecipe, one_thread
 from nasbuild.score._any_fit import ByTarget, range_text, short
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
@@ -190,6 +190,7 @@ class Fit(ByTarget[TargetFit]):
         return f"{type(self).__name__}: {rows}, recipe {self.recipe.name!r}, seed {self.seed}\n{self._targets_text()}"
 
 
+@one_thread()
 def fit(
     table: Table,
     targets: Sequence[str],
@@ -292,11 +293,23 @@ def fit(
             ),
         )
         features = choice_scores(fit.scorer, recipe, sign, seed)
-        progress("comparing with other methods", number, len(found))
+        beside = (
+            fit_baselines(
+                space,
+                problem,
+                recipe,
+                seed=seed,
+                progress=lambda done, total, n=number: progress(
+                    "comparing with other methods", n * total + done, len(found) * total
+                ),
+            )
+            if baselines
+            else ()
+        )
         trust = measure_trust(
             fit.scorer,
             evidence_of(fit.parts, label.values),
-            baselines=fit_baselines(space, problem, recipe, seed=seed) if baselines else (),
+            baselines=beside,
             n_tied=[n_tied(fit.scorer, stage, sign) for stage in stages],
             suspects=suspect_labels(fit.scorer, fit.parts, label.values),
             better_part=better_parts(fit.parts, label.values, sign),
@@ -308,6 +321,7 @@ def fit(
     return Fit(table, recipe, seed, tuple(target_fits), max_modules)
 
 
+@one_thread()
 def predict(target_fit: TargetFit, architectures: Sequence[Architecture]) -> Prediction:
     """Predict architectures, with each stage's share.
 

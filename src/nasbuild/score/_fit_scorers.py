@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -107,7 +108,14 @@ def fit_scorers(
     return found
 
 
-def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Baseline, ...]:
+def fit_baselines(
+    space: Space,
+    problem: Problem,
+    recipe: AnyRecipe,
+    *,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> tuple[Baseline, ...]:
     """Measure ridge regression and LightGBM on the same folds; without the recipe itself and absent ones (`absent_baselines`).
 
     In a table of single changes, their plain sum is measured as well.
@@ -120,14 +128,21 @@ def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: in
     [('ridge', 0.8)]
     """
     found = []
-    names = [name for name, package in BASELINES.items() if is_installed(package)]
+    names: list[BaselineName] = [name for name, package in BASELINES.items() if is_installed(package)]
     if single_changes(space, problem[0]) is not None:
         names.insert(0, "singles")
-    for name in names:
-        if name != recipe.name:
-            parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
-            evidence = evidence_of(parts, problem[1])
-            found.append(Baseline(name, evidence.prediction, evidence.modules, pair_order(parts, problem[1])))
+    chosen = [BaselineRecipe(name) for name in names if name != recipe.name]
+    total = sum(min(one.folds, len(problem[1])) for one in chosen)
+    steps = count(1)
+
+    def step_done() -> None:
+        progress(next(steps), total)
+
+    for one in chosen:
+        held = held_out_baseline(space, *problem, one, seed=seed, step_done=step_done)
+        parts = [part for _, part in held]
+        evidence = evidence_of(parts, problem[1])
+        found.append(Baseline(one.name, evidence.prediction, evidence.modules, pair_order(parts, problem[1])))
     return tuple(found)
 
 

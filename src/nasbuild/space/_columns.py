@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ _KEYS = (
 _DEPTH = "depth"
 _GLOBALS = "globals"
 LITERALS = ("python", "json")
+_NOTATION = re.compile(r"[|/;+,\- ]{1,3}")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Columns:
     missing
         Texts that mean missing, besides the usual ones.
     literals
-        Columns whose texts are nested data, each ``python`` or ``json``.
+        Columns whose texts are nested data, each ``python``, ``json``, or the separators of a list such as ``|+``.
 
     Examples
     --------
@@ -147,9 +149,11 @@ def read_columns(space: Space, data: object) -> Columns | None:
         )
     literals = _texts_by_name(top.get("literals"), "columns.literals")
     for name, kind in literals.items():
-        if kind not in LITERALS:
+        if kind not in LITERALS and not _NOTATION.fullmatch(kind):
             raise SpaceError(
-                f"{shown(kind)} is not a notation", where=f"columns.literals.{name}", allowed=LITERALS
+                f"{shown(kind)} is not a notation",
+                where=f"columns.literals.{name}",
+                allowed=(*LITERALS, "one to three separators such as |+"),
             )
     return Columns(
         stages,

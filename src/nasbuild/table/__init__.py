@@ -24,6 +24,7 @@ from nasbuild.table._cost_file import CostDifference, add_costs, cost_difference
 from nasbuild.table._dataframe import to_frame
 from nasbuild.table._evaluated import table_from_evaluations
 from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
+from nasbuild.table._join import join_tables, read_tables
 from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
@@ -41,7 +42,7 @@ from nasbuild.table._table import Note, Table, short_id
 from nasbuild.table._template import template, template_architectures, template_rows
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
-from nasbuild.table._write import write_architectures, write_table
+from nasbuild.table._write import architecture_columns, write_architectures, write_table
 from nasbuild.table.infer._commented_yaml import commented_yaml
 from nasbuild.table.infer._infer_space import Guess, guess_space, infer_space
 from nasbuild.table.infer._questions import Question
@@ -59,6 +60,7 @@ __all__ = [
     "UnseenChoice",
     "add_costs",
     "all_parts",
+    "architecture_columns",
     "architectures_with_unseen",
     "builtin_tables",
     "centre_row",
@@ -72,6 +74,7 @@ __all__ = [
     "graph_table",
     "guess_space",
     "infer_space",
+    "join_tables",
     "k_fold",
     "load_builtin",
     "merge_table",
@@ -81,6 +84,7 @@ __all__ = [
     "read_architectures",
     "read_metrics",
     "read_table",
+    "read_tables",
     "rows_without_support",
     "short_id",
     "stratified_split",

@@ -52,8 +52,11 @@ def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
             notes.append(Note("absent", text))
     undeclared = [name for name in columns if name not in space.metrics and name not in space.costs]
     if undeclared:
-        text = f"no direction is declared for {', '.join(undeclared)}: they can be used in equations, but not alone"
-        notes.append(Note("undeclared", f"{text} as a target", tuple(undeclared)))
+        signed = f"--target=+{undeclared[0]} or --target=-{undeclared[0]}"
+        text = (
+            f"no direction is declared for {', '.join(undeclared)}: write {signed}, or use it in an equation"
+        )
+        notes.append(Note("undeclared", text, tuple(undeclared)))
     architectures = tuple(row.architecture for row in merged)
     return Table(space, tuple(row.name for row in merged), architectures, columns, tuple(notes))
 
@@ -101,8 +104,8 @@ def _metric_notes(name: str, values: np.ndarray, rows: list[Row]) -> list[Note]:
     missing = np.isnan(values)
     if missing.any():
         absent = tuple(row.name for row, m in zip(rows, missing, strict=True) if m)
-        text = f"{name} is missing in {len(absent)} of {counted(len(rows), 'row')}; they are left out when"
-        notes.append(Note("missing", f"{text} {name} is learnt", absent))
+        text = f"{name} is missing in {len(absent)} of {counted(len(rows), 'row')}; a fit of {name} leaves them out"
+        notes.append(Note("missing", text, absent))
     known = values[~missing]
     if len(known) > 1 and known.min() == known.max():
         text = f"{name} is {known[0]:g} wherever it is known, so nothing can be learnt from it"

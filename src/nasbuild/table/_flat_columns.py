@@ -123,7 +123,7 @@ class FlatLayout:
             names = ", ".join(map(shown, self.ignored))
             notes.append(Note("ignored", f"{what} are not metrics and were left out: {names}", self.ignored))
         if self.built:
-            text = f"unknown fields were ignored: {', '.join(map(shown, self.built))}"
+            text = f"predictions are not metrics and were left out: {', '.join(map(shown, self.built))}"
             notes.append(Note("ignored", text, self.built))
         return notes
 

@@ -9,13 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from nasbuild.errors import TableError
-from nasbuild.space import Columns, Space, number_of_text, plain_choice
+from nasbuild.space import LITERALS, Columns, Space, number_of_text, plain_choice
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._csv_dialects import COMMAS_NOTE
 from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._nested_values import nested
 from nasbuild.table._rows import RawRow, raw_row
 from nasbuild.table._source import Source, read_source
+from nasbuild.table._split_texts import joined_text
 from nasbuild.table._table import Note
 
 
@@ -68,10 +69,12 @@ def as_in_own_table(space: Space, own: Columns, table: pa.Table) -> pa.Table:
         inner = [n for n in table.column_names if n.startswith((f"{outer}.", f"{outer}["))]
         if not inner or outer in table.column_names:
             continue
-        # Layers beyond the depth are written as well, as lists have one length.
+        # Layers beyond the depth are written as well, as lists have one length; texts of a list end there.
         values = {
             name: [
-                plain_choice(choices[name].present[0]) if v is None and name in choices else v
+                plain_choice(choices[name].present[0])
+                if v is None and name in choices and kind in LITERALS
+                else v
                 for v in table[name].to_pylist()
             ]
             for name in inner
@@ -86,6 +89,8 @@ def as_in_own_table(space: Space, own: Columns, table: pa.Table) -> pa.Table:
 
 
 def _literal(data: Any, kind: str) -> str:
+    if kind not in LITERALS:
+        return joined_text(data, kind)
     return json.dumps(data) if kind == "json" else repr(data)
 
 

@@ -112,9 +112,16 @@ def read_table(
         space, metrics, guessed = guess.space, None, _notes_on(guess)
     space, rows, notes = raw_rows(source, space, metrics)
     notes = [*guessed, *notes]
-    named = isinstance(source, str | os.PathLike)
-    where = str(source) if named else "study" if is_study(source) else "frame"
-    return table_of_rows(space, rows, source=where, skip_bad=skip_bad, notes=notes)
+    return table_of_rows(space, rows, source=source_name(source), skip_bad=skip_bad, notes=notes)
+
+
+def source_name(source: Any) -> str:
+    """What messages call a source of `read_table`."""
+    if isinstance(source, str | os.PathLike):
+        return str(source)
+    if isinstance(source, Table):
+        return "table"
+    return "study" if is_study(source) else "frame"
 
 
 def _notes_on(guess: Guess) -> list[Note]:

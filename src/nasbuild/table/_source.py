@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild._file_formats import FLAT, TABLES, file_format
 from nasbuild._records import unguarded
 from nasbuild.errors import TableError
-from nasbuild.space import Columns
+from nasbuild.space import LITERALS, Columns
 from nasbuild.table._csv_dialects import read_separated
 from nasbuild.table._dataframe import read_parquet, values_of_frame
 from nasbuild.table._excel import read_excel
@@ -20,6 +20,7 @@ from nasbuild.table._json_rows import objects
 from nasbuild.table._nested_values import flattened, invertible, parsed_literal
 from nasbuild.table._optuna import is_study, notes_on_others
 from nasbuild.table._optuna_storage import is_storage, load_study
+from nasbuild.table._split_texts import notation_of, split_text
 from nasbuild.table._table import Note
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class Source:
         Rows by their place that have nasbuild's own form, ``{"id", "arch", "metrics"}``.
     separator, commas
         How a text file separates fields, and whether it has decimal commas; they are points in the rows.
+    unnamed
+        Whether a column of a text file has no name; it is not in the rows.
     literals
-        Columns whose texts are nested data, each ``python`` or ``json``.
+        Columns whose texts are nested data, each ``python``, ``json``, or the separators of a list (`notation_of`).
     directions
         Directions that a study declares, by field.
     """
@@ -56,6 +59,7 @@ class Source:
     own_form: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     separator: str | None = None
     commas: bool = False
+    unnamed: bool = False
     literals: dict[str, str] = field(default_factory=dict)
     directions: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -91,7 +95,7 @@ def read_source(source: Any, columns: Columns | None = None) -> Source:
     else:
         found = _of_path(Path(source), columns)
     known = None if columns is None else {*columns.of_architecture(), *columns.metrics.values()}
-    _expand(found, known)
+    _expand(found, known, {} if columns is None else columns.literals)
     found.names = tuple(dict.fromkeys(name for _, row in found.good for name in row))
     return found
 
@@ -129,7 +133,8 @@ def _of_text(path: Path, form: str, columns: Columns | None) -> Source:
         if not isinstance(row, TableError):
             for name, value in row[1].items():
                 row[1][name] = unguarded(value)
-    return Source(str(path), list(held.rows), separator=held.separator, commas=held.commas)
+    unnamed = any(not name for name in held.header)
+    return Source(str(path), list(held.rows), separator=held.separator, commas=held.commas, unnamed=unnamed)
 
 
 def _of_frame(frame: Any, where: str) -> Source:
@@ -180,13 +185,14 @@ def _of_study(study: Study) -> Source:
     return Source(where, rows, directions=directions, notes=notes_on_others(trials))
 
 
-def _expand(source: Source, known: Collection[str] | None) -> None:
+def _expand(source: Source, known: Collection[str] | None, notations: Mapping[str, str]) -> None:
     """Replace texts that are nested data by their fields: all such columns, or those that contain known fields."""
     rows = source.good
     for column in dict.fromkeys(name for _, row in rows for name in row):
         if known is not None and not any(name.startswith((f"{column}.", f"{column}[")) for name in known):
             continue
-        found = _literals(row.get(column) for _, row in rows)
+        cells = [row.get(column) for _, row in rows]
+        found = _literals(cells) or _split(cells, notations.get(column) if known is not None else None)
         if found is None:
             continue
         parsed, kind = found
@@ -211,3 +217,15 @@ def _literals(cells: Iterable[Any]) -> tuple[list[Any], str] | None:
         parsed.append(found[0])
         kinds.add(found[1])
     return (parsed, min(kinds, key=("python", "json").index)) if kinds else None
+
+
+def _split(cells: Sequence[Any], notation: str | None) -> tuple[list[Any], str] | None:
+    """Texts that list operations, in a known notation, or in one that all of them have."""
+    given = [cell for cell in cells if cell is not None and cell != ""]
+    if not given or not all(isinstance(cell, str) for cell in given):
+        return None
+    notation = notation_of(given) if notation is None else notation
+    if notation is None or notation in LITERALS:
+        return None
+    parsed = [split_text(cell, notation) if isinstance(cell, str) and cell else None for cell in cells]
+    return (parsed, notation) if any(data is not None for data in parsed) else None

@@ -32,7 +32,7 @@ class Note:
     >>> frame = to_frame(table.select([0, 1])).with_columns(acc=pl.Series([71.0, None]))
     >>> note = read_table(frame, space).notes[0]
     >>> note.kind, note.text
-    ('missing', 'acc is missing in 1 of 2 rows; they are left out when acc is learnt')
+    ('missing', 'acc is missing in 1 of 2 rows; a fit of acc leaves them out')
     """
 
     kind: str

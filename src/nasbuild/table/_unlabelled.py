@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
+from typing import Any
 
 from nasbuild.errors import TableError
 from nasbuild.space import Architecture, Space
-from nasbuild.table._read_table import raw_rows
+from nasbuild.table._read_table import raw_rows, source_name
 from nasbuild.table._rows import checked_row
 
 
-def read_architectures(source: str | os.PathLike[str], space: Space) -> list[tuple[str, Architecture]]:
-    """Id and architecture of every row of a file, in order, repeats included.
+def read_architectures(source: Any, space: Space) -> list[tuple[str, Architecture]]:
+    """Id and architecture of every row of a file or frame, in order, repeats included.
 
     Raises
     ------
@@ -39,5 +39,5 @@ def read_architectures(source: str | os.PathLike[str], space: Space) -> list[tup
         row = checked_row(space, replace(raw, metrics={}))
         found.append((row.name, row.architecture))
     if not found:
-        raise TableError("has no architecture", where=str(source))
+        raise TableError("has no architecture", where=source_name(source))
     return found

@@ -91,16 +91,37 @@ def write_architectures(
     if form not in FLAT and form != ".parquet":
         write_text(path, objects_text((dict(row) for row in rows), form))
         return
-    names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    columns = {n: np.array([_number(row["metrics"].get(n)) for row in rows], dtype=np.float64) for n in names}
-    architectures = [parse_architecture(space, row["arch"]) for row in rows]
     extra_fields = list(dict.fromkeys(key for row in rows for key in row if key not in _OWN))
-    table = to_arrow(
-        space, [row[ID] for row in rows], architectures, columns, apart=bool(extra_fields), own=True
-    )
+    table = _flat_rows(space, rows, apart=bool(extra_fields))
     for name in extra_fields:
         table = table.append_column(name, arrow_column([row.get(name) for row in rows]))
     _write_columns(space, table, path, form)
+
+
+def architecture_columns(space: Space, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The columns of ids and architectures of rows as in ``archs.jsonl``: those of the user's own table, if the space names them.
+
+    Examples
+    --------
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import architecture_columns
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> architecture_columns(space, [{"id": "a", "arch": {"stages": [[{"kernel": 3}]]}}])
+    {'id': ['a'], 'stage1.depth': [1], 'stage1.0.kernel': [3], 'stage1.1.kernel': [None]}
+    """
+    table = _flat_rows(space, [{ID: row[ID], "arch": row["arch"]} for row in rows], apart=False)
+    if space.columns is not None:
+        table = as_in_own_table(space, space.columns, table)
+    return {name: table[name].to_pylist() for name in table.column_names}
+
+
+def _flat_rows(space: Space, rows: Sequence[Mapping[str, Any]], *, apart: bool) -> pa.Table:
+    names = list(dict.fromkeys(name for row in rows for name in row.get("metrics", ())))
+    columns = {
+        n: np.array([_number(row.get("metrics", {}).get(n)) for row in rows], dtype=np.float64) for n in names
+    }
+    architectures = [parse_architecture(space, row["arch"]) for row in rows]
+    return to_arrow(space, [row[ID] for row in rows], architectures, columns, apart=apart, own=True)
 
 
 def _write_columns(space: Space, table: pa.Table, path: str | os.PathLike[str], form: str) -> None:

@@ -226,7 +226,7 @@ class _Problem:
         # At first every joint row is a sum with a large error. From the fit on another scale it would not leave that one.
         first = self.all_kernels.and_more([np.diag(joint.astype(float))])
         alpha = _solve(first, z[rows], np.append(self.theta, np.mean(z[rows] ** 2)))
-        found = self._fit(warp, self.theta, rows, alpha, _CENTRES)
+        found, value = self._fit(warp, self.theta, rows, alpha, _CENTRES), -np.inf
         for _ in range(_ROUNDS):
             own = found.features[rows]
             kernels = self.all_kernels.and_more(

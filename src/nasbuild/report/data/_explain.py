@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.predictor import one_thread
 from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._failures import failures_data
@@ -24,6 +25,7 @@ _MAX_NAMES = 6  # stages named in a sentence
 _AGREEING = 0.9  # share of members that must agree on an order
 
 
+@one_thread()
 def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str, Any]:
     """Returns all results of a fit as JSON data.
 

@@ -14,7 +14,7 @@ TERMS = {
     "extrapolates": "The prediction lies outside the range of the labels, or the table has nothing similar.",
     "front": "The Pareto front: architectures of which no other is at least as good in every target and better in one.",
     "held-out": "Labels that a fit does not see, and on which it is tested.",
-    "hop": "Message-passing depth: how many neighbouring layers a score takes into account.",
+    "hop": "How many neighbouring layers a score takes into account: 0 is a layer alone. In neural networks, the message-passing depth.",
     "hypervolume": "Share of the box between the worst labels and the best values that a front dominates; larger is better.",
     "label": "The measured value of a target for one row of the table.",
     "module": "The whole sequence of layers of one stage.",

@@ -10,7 +10,7 @@ import numpy as np
 from nasbuild.report.data._differences import module_text
 from nasbuild.report.data._features import RarelyLabelled
 from nasbuild.report.data._health import DOUBT, OF_TRUST, health
-from nasbuild.report.data._next_steps import PLACE, propose_command
+from nasbuild.report.data._next_steps import PLACE, propose_command, target_option
 from nasbuild.report.data._number_format import count
 from nasbuild.report.data._tied_modules import tied_data, tied_text
 from nasbuild.space import module_id
@@ -48,7 +48,8 @@ def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[s
             f"To search with few evaluations, reduce the space: the {_KEPT} best modules of each stage leave "
             f"{count(kept)} of {count(whole)} architectures."
         )
-        command = f"nasbuild shrink {PLACE} --k {_KEPT} --out small.yaml"
+        target = target_option(fit, target_fit)
+        command = f"nasbuild shrink {PLACE}{target} --k {_KEPT} --out small.yaml"
         advice.append({"kind": "shrink", "text": text, "command": command})
     return {
         "stages": stages,

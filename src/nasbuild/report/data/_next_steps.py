@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
+    from nasbuild.space import Space
 
 PLACE = "\0"
 """Placeholder for the fit folder in texts and commands of steps, whose path is not known yet. No name contains it."""
@@ -38,10 +39,27 @@ def shown_steps(steps: Iterable[Step], place: Place, before: Sequence[Step] = ()
     return found
 
 
+def rows_file(space: Space, name: str) -> str:
+    """Returns a file name for rows of architectures: CSV where the user's own table has columns.
+
+    Examples
+    --------
+    >>> from nasbuild.report import rows_file
+    >>> rows_file(fit.space, "built")
+    'built.jsonl'
+    """
+    return f"{name}.jsonl" if space.columns is None else f"{name}.csv"
+
+
 def propose_command(fit: Fit, target_fit: TargetFit, n: int) -> str:
     """Returns the command that proposes ``n`` architectures to evaluate next."""
-    target = f" --target {shlex.quote(target_fit.target.name)}" if len(fit.targets) > 1 else ""
-    return f"nasbuild build {PLACE} --propose {n}{target} --out next.jsonl"
+    target = target_option(fit, target_fit)
+    return f"nasbuild build {PLACE} --propose {n}{target} --out {rows_file(fit.space, 'next')}"
+
+
+def target_option(fit: Fit, target_fit: TargetFit) -> str:
+    """Returns the option that names a target; empty if the fit has no other."""
+    return f" --target {shlex.quote(target_fit.target.name)}" if len(fit.targets) > 1 else ""
 
 
 def fit_command(fit: Fit, target_fit: TargetFit, recipe: str) -> str:

@@ -10,6 +10,7 @@ from nasbuild.report.data._features import features_data, stage_effects
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 _CELLS = 9  # modules of a stage that are shown, from the best to the worst
 
@@ -80,7 +81,9 @@ def module_quantiles(target_fit: TargetFit, cells: int = _CELLS) -> list[dict[st
     return found
 
 
-def front_data(fit: Fit, one: TargetFit, other: TargetFit) -> dict[str, Any]:
+def front_data(
+    fit: Fit | GraphFit, one: TargetFit | GraphTargetFit, other: TargetFit | GraphTargetFit
+) -> dict[str, Any]:
     """Labels of two targets of the rows that have both, and which of these no other row dominates.
 
     Examples

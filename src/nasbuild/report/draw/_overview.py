@@ -19,6 +19,7 @@ _COLORS = diverging(_SHADES, dark=False)
 _INK, _QUIET, _BAR, _GRID = "#16181d", "#4b5160", "#3b7dd8", "#c9ccd3"
 _LABEL, _SMALL = 96.0, 10.5
 _MOST_STAGES, _MOST_FEATURES, _MOST_POINTS = 24, 12, 250
+_MOST_EFFECTS = 14
 _MOST_WRITTEN = 6  # stages whose scores are written into their cells
 
 
@@ -86,6 +87,47 @@ def draw_importance(features: Sequence[dict[str, Any]], scale: Scale) -> str:
     svg.add("path", d=bars, fill=_BAR)
     _write(svg, names, f'font-size="11" fill="{_INK}"')
     _write(svg, notes, f'font-size="10.5" fill="{_QUIET}"')
+    return svg.markup(alone=True)
+
+
+def draw_effects(choices: Sequence[dict[str, Any]], sign: int, scale: Scale) -> str:
+    """Draws the effects of the choices of a feature, best first: bars from zero, blue for better, and their deviations.
+
+    ``choices`` have ``choice``, ``effect`` and ``effect_std``; of many, the best and the worst are drawn.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Scale, draw_effects, explain_data
+    >>> [op] = explain_data(fit)["targets"][0]["features"]
+    >>> picture = draw_effects(op["choices"], 1, Scale(0, 2))
+    >>> picture.startswith("<svg"), picture.index("mb_e6_k5") < picture.index("mb_e1_k3")
+    (True, True)
+    """
+    shown, left = list(choices), len(choices) - _MOST_EFFECTS
+    if left > 0:
+        shown = [*choices[: _MOST_EFFECTS // 2], *choices[-_MOST_EFFECTS // 2 :]]
+    low = min([0.0, *(c["effect"] for c in shown)])
+    reach = (max([0.0, *(c["effect"] for c in shown)]) - low) or 1.0
+    step, start, wide = 18, 140.0, 180.0
+    svg = Svg(420, step * len(shown) + (16 if left > 0 else 4), "Effects of choices, best first")
+    zero = start + wide * -low / reach
+    paths: dict[str, str] = {}
+    names, notes = [], []
+    for n, one in enumerate(shown):
+        y, bar = 2 + step * n, wide * one["effect"] / reach
+        color = _COLORS[-2 if sign * one["effect"] > 0 else 1]
+        paths[color] = paths.get(color, "") + f"M{zero:.0f} {y + 2}h{bar:.1f}v{step - 5}h{-bar:.1f}z"
+        names.append((0, y + 12, fitted(choice_text(one["choice"]), start - 8, 11)))
+        notes.append(
+            (start + wide + 8, y + 12, f"{scale.signed(one['effect'])} ± {scale.plain(one['effect_std'])}")
+        )
+    for color, d in paths.items():
+        svg.add("path", d=d, fill=color)
+    svg.add("path", d=f"M{zero:.0f} 0v{step * len(shown) + 4}", stroke=_QUIET, stroke_width=0.7)
+    _write(svg, names, f'font-size="11" fill="{_INK}"')
+    _write(svg, notes, f'font-size="10.5" fill="{_QUIET}"')
+    if left > 0:
+        svg.text(0, svg.height - 4, f"and {left} more between them", size=_SMALL, fill=_QUIET)
     return svg.markup(alone=True)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from nasbuild.errors import TargetError
 from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
 from nasbuild.objective import Labels, Target, labels, parse_target
-from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
+from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles, one_thread
 from nasbuild.score._any_fit import ByTarget, short
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Progress
@@ -93,6 +93,7 @@ class GraphFit(ByTarget[GraphTargetFit]):
         return f"{type(self).__name__}: {rows}, recipe {self.recipe.name!r}, seed {self.seed}\n{self._targets_text()}"
 
 
+@one_thread()
 def fit_graphs(
     table: GraphTable,
     targets: Sequence[str],
@@ -173,6 +174,7 @@ def fit_graphs(
     return GraphFit(table, recipe, seed, tuple(target_fits))
 
 
+@one_thread()
 def predict_graphs(
     fit: GraphFit, target_fit: GraphTargetFit, graphs: Sequence[OperatorGraph]
 ) -> tuple[np.ndarray, np.ndarray]:

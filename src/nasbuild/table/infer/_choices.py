@@ -16,7 +16,15 @@ _MANY = 20
 _SURELY = 10
 _WIDE = 30
 _KERNELS = ("k", "ks", "kernel_size", "kernel_sizes", "kernels")
-_EXPANDS = ("e", "er", "expand_ratio", "expand_ratios", "expansion")
+_EXPANDS = ("e", "er", "expand_ratio", "expand_ratios", "expansion", "expansions", "expands")
+_SINGULARS = {
+    "depth": "layers",
+    "ops": "op",
+    "widths": "width",
+    "arch": "op",
+    "arch_str": "op",
+    "architecture": "op",
+}
 
 
 @dataclass
@@ -175,4 +183,4 @@ def feature_name(name: str, values: Sequence[Value]) -> str:
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     if normal(name) in _EXPANDS and numbers and all(0 < v <= 20 for v in values):  # pyright: ignore[reportOperatorIssue]
         return "expand"
-    return "layers" if normal(name) == "depth" else name
+    return _SINGULARS.get(normal(name), name)

@@ -74,10 +74,11 @@ class DraftSpace:
         self._plain(plain)
         if not self._stages:
             raise TableError(
-                "no column describes an architecture",
+                f"no column describes an architecture: {_names(list(self.source.names))}",
                 where=self.source.where,
-                allowed="columns such as d1, k1_1, stage1.0.kernel, blk.3.attn, layers[2].heads, or with a prefix such as config.",
-                todo="rename the columns that do, or write space.yaml yourself",
+                allowed="columns such as d1, k1_1, stage1.0.kernel, blk.3.attn, layers[2].heads, or with a prefix such as "
+                "config.; lists in a cell such as [3, 5, 7] or conv+skip|conv",
+                todo="rename or split the columns that do, or write space.yaml yourself",
             )
 
     def _settled(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild.errors import SpaceError, TableError
-from nasbuild.space import Space, space_from_dict
+from nasbuild.space import LITERALS, Space, space_from_dict
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._source import Source, read_source
 from nasbuild.table.infer._draft_space import DraftSpace
@@ -152,8 +152,15 @@ def guess_space(
             space = replace(space, columns=None)
             break
     questions.check()
-    notes = (*draft.notes, *draft.left_out())
-    return Guess(space, len(held.good), notes, tuple(questions.asked), held.where, held)
+    notes = [*draft.notes, *draft.left_out()]
+    notes += [
+        f"the texts of {name} are lists, separated by {' and '.join(dict.fromkeys(kind))}"
+        for name, kind in held.literals.items()
+        if kind not in LITERALS and space.columns is not None and name in space.columns.literals
+    ]
+    if held.unnamed:
+        notes.append("a column without a name, such as the index that pandas writes, was left out")
+    return Guess(space, len(held.good), tuple(notes), tuple(questions.asked), held.where, held)
 
 
 def _is_plain(space: Space, source: Source) -> bool:
