@@ -62,6 +62,7 @@ WITHOUT_EXAMPLE = {
     "evaluate.Pool.run": "starts processes, which takes seconds; that of InProcess is the same",
     "evaluate.Ray.run": "needs a Ray cluster",
     "optimize.live_demo": "trains networks for minutes",
+    "report.networks.graph_features_data": "needs a fit of networks, which a notebook shows by it",
     "report.networks.graph_sections": "needs a fit of networks; `report_html` calls it",
 }
 """Exported names whose use no short example can show, and why."""
