@@ -89,7 +89,7 @@ class Stage:
 
     @cached_property
     def counts_by_depth(self) -> dict[int, int]:
-        """Cache of `nasbuild.space._layer_choices.count_depth`."""
+        """Cache of `nasbuild.space.count_modules`."""
         return {}
 
     @cached_property
