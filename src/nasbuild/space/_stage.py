@@ -93,6 +93,16 @@ class Stage:
         return {}
 
     @cached_property
+    def depth_shares(self) -> np.ndarray:
+        """Share of all modules that have at most each depth, (depths,)."""
+        from nasbuild.space._count import count_modules
+
+        counts = [count_modules(self, depth) for depth in self.depths]
+        total = sum(counts)
+        shares = np.cumsum([count / total for count in counts])
+        return shares / shares[-1]
+
+    @cached_property
     def codes_by_depth(self) -> dict[int, np.ndarray]:
         """Codes of a listed stage, by depth: (modules, depth, features)."""
         grouped: dict[int, list[np.ndarray]] = {d: [] for d in self.depths}
