@@ -15,13 +15,15 @@ from hypothesis import HealthCheck, settings
 
 from cli_samples import Done
 from nasbuild.cli import main
+from strategies import EXPLORE
 
-# A slow processor, or a busy one, must not fail a test; the same examples are drawn everywhere. New ones are
+# A slow processor, or a busy one, must not fail a test; the same examples are drawn everywhere. New and more ones are
 # drawn with NASBUILD_EXPLORE=1, as often as one likes: what fails then becomes an `@example`.
 settings.register_profile(
     "any processor",
     deadline=None,
-    derandomize=not os.environ.get("NASBUILD_EXPLORE"),
+    derandomize=not EXPLORE,
+    max_examples=100 if EXPLORE else 50,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any processor")

@@ -123,7 +123,7 @@ def far_from(table: Table, n: int, seed: int) -> list[Architecture]:
 
 
 def quick_fit(table: Table, kind: Kind) -> Fit:
-    return fit(table, [kind.metric.name], recipe=recipe("default", folds=2), baselines=False)
+    return fit(table, [kind.metric.name], recipe=recipe("default", folds=2), baselines=False, max_modules=300)
 
 
 def violations(fitted: Fit, architectures: list[Architecture]) -> Iterator[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -11,9 +12,13 @@ from hypothesis import strategies as st
 
 from nasbuild.space import ABSENT, GLOBALS, Architecture, Feature, Metric, Module, Space, Stage, choice_key
 
+#: Whether new examples are drawn, and more of them.
+EXPLORE = bool(os.environ.get("NASBUILD_EXPLORE"))
 #: For tests that draw whole spaces: a busy machine must not fail them.
 relaxed = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=20 if EXPLORE else 12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 _AWKWARD = [

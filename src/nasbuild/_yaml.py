@@ -16,7 +16,7 @@ from yaml.reader import ReaderError
 from nasbuild.errors import NasbuildError, SpaceError
 
 _MOST_VALUES = 2_000_000
-_LONG = 100_000  # texts with more characters use the parser in C
+_LONG = 10_000  # texts with more characters use the parser in C
 _DEEPEST = 200  # deepest nesting for the parser in C, which has no guard of its own
 _LONGEST_REASON = 200
 

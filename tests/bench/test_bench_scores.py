@@ -29,7 +29,7 @@ from nasbuild.builder import best_context_modules
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit_additive
-from nasbuild.space import Architecture, enumerate_architectures, load_space, space_from_yaml
+from nasbuild.space import Architecture, enumerate_architectures, group_codes, load_space, space_from_yaml
 from nasbuild.table import load_builtin, read_table
 
 NOWHERE = Path("nowhere")
@@ -88,8 +88,8 @@ def test_a_measure_is_what_its_words_say(table):
     assert found["prediction"] == pytest.approx(spearmanr(process.predict(held)[0], labels[rest]).statistic)
     fidelity, best = [], []
     for u, modules, worth in truth(NOWHERE, "digits-macro").worth("loss"):
-        codes = [table.space.stages[u].encode(m)[None] for m in modules]
-        score = np.array([process.score(u, c)[0][0] for c in codes])
+        codes = [table.space.stages[u].encode(m) for m in modules]
+        score = group_codes(codes).evaluate(lambda some, u=u: process.score(u, some)[0])
         fidelity.append(spearmanr(score, worth).statistic)
         best.append([modules[i] for i in np.argsort(score, kind="stable")[:3]])
     assert found["fidelity"] == pytest.approx(np.mean(fidelity))

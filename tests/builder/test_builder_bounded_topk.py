@@ -40,7 +40,7 @@ def brute(problem: Problem, n: int, apart: int) -> list[tuple[int, ...]]:
     return kept
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(problems(), st.integers(1, 30), st.integers(1, 3))
 def test_picks_match_brute_force(problem, n, apart):
     found = bounded_topk(problem, n, apart)

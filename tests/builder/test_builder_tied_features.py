@@ -191,7 +191,7 @@ def test_too_many_choices_of_ties_are_refused():
     ]
     space = tied_space(1, stages=stages, tied=[[f"q{i}.bits", f"k{i}.bits"] for i in range(4)])
     with pytest.raises(NasbuildError, match=r"leave 81 combinations of choices; allowed: at most 64.*--fix"):
-        fits_per_tie(run_of(space, 120, max_modules=100))
+        fits_per_tie(run_of(space, 40, max_modules=100))
 
 
 def test_the_command_builds_with_ties(fitted, tmp_path, monkeypatch, capsys):

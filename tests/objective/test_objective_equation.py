@@ -82,7 +82,7 @@ def by_hand(value: Callable[[Row], float], row: Row) -> float:
         return math.nan
 
 
-@settings(relaxed, max_examples=300)
+@settings(relaxed, max_examples=150)
 @given(
     st.recursive(leaves(), grow, max_leaves=12),
     st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, VALUES)), min_size=1, max_size=5),

@@ -254,7 +254,7 @@ def test_a_killed_loop_continues_without_repeats(loop, tmp_path, monkeypatch):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while done(store) < 9 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.03)
     assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

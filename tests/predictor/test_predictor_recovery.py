@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from nasbuild.predictor import AdditiveRecipe, fit_additive_gp, recipe
 from nasbuild.score import evidence_of, fit_additive, fit_baseline, measure_trust
-from nasbuild.space import load_space, sample
+from nasbuild.space import group_codes, load_space, sample
 from nasbuild.table import load_builtin
 from strategies import all_modules
 
@@ -30,6 +30,12 @@ def worth(space, seed: int):
     return of
 
 
+def scores_of(process, stage: int, modules):
+    """Scores of modules of any depth."""
+    codes = [process.space.stages[stage].encode(m) for m in modules]
+    return group_codes(codes).evaluate(lambda some: process.score(stage, some)[0])
+
+
 @pytest.mark.parametrize("bend", ["plain", "bent"])
 def test_the_true_order_of_modules_is_found(bend):
     of = worth(SPACE, 1)
@@ -41,13 +47,12 @@ def test_the_true_order_of_modules_is_found(bend):
     assert (process.warp.power < 0.6) == (bend == "bent")
     for u in (0, 1):
         modules = all_modules(SPACE.stages[u])
-        scores = [process.score(u, SPACE.stages[u].encode(m)[None])[0][0] for m in modules]
+        scores = scores_of(process, u, modules)
         assert spearmanr(scores, [of(u, m) for m in modules]).statistic > 0.9
     if bend == "plain":
         # In the label's unit: what two modules differ by is what their architectures do.
-        gaps = np.ptp([of(0, m) for m in all_modules(SPACE.stages[0])]) / np.ptp(
-            [process.score(0, SPACE.stages[0].encode(m)[None])[0][0] for m in all_modules(SPACE.stages[0])]
-        )
+        modules = all_modules(SPACE.stages[0])
+        gaps = np.ptp([of(0, m) for m in modules]) / np.ptp(scores_of(process, 0, modules))
         assert gaps == pytest.approx(1, abs=0.25)
 
 
@@ -65,7 +70,7 @@ def test_trainings_that_went_astray_do_not_hide_the_order(seed):
     for u, stage in enumerate(space.stages):
         modules = all_modules(stage)
         true = [loss[[a.modules[u] == m for a in whole.architectures]].mean() for m in modules]
-        scores = [process.score(u, stage.encode(m)[None])[0][0] for m in modules]
+        scores = scores_of(process, u, modules)
         found["default"].append(spearmanr(scores, true).statistic)
         found["ridge"].append(spearmanr(ridge.score_modules(u, modules)[0], true).statistic)
     assert np.mean(found["default"]) > 0.85
@@ -83,7 +88,7 @@ def test_few_labels_rank_thousands_of_modules():
     )
     others = sample(space, 200, rng)
     for u in range(len(space.stages)):
-        scores = [process.score(u, space.stages[u].encode(a.modules[u])[None])[0][0] for a in others]
+        scores = scores_of(process, u, [a.modules[u] for a in others])
         assert spearmanr(scores, [of(u, a.modules[u]) for a in others]).statistic > 0.9
 
 

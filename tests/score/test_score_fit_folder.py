@@ -96,7 +96,7 @@ def test_the_same_learning_gives_the_same_files(fitted, tmp_path):
 
 
 @given(spaces(), st.integers(0, 99), st.booleans(), st.integers(2, 30))
-@hypothesis_settings(relaxed, max_examples=12)
+@hypothesis_settings(relaxed, max_examples=8)
 def test_any_fit_of_any_space_is_equal_when_read_back(tmp_path_factory, space, seed, equation, most):
     assume(count_architectures(space) >= 5)
     rng = np.random.default_rng(seed)

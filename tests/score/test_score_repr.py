@@ -19,7 +19,7 @@ LONG = "acc" + " + acc / 2" * 30
 
 @pytest.fixture(scope="module", params=["default", "ridge", "paper"])
 def fitted(request) -> Fit:
-    chosen = HASTY if request.param == "paper" else recipe(request.param)
+    chosen = HASTY if request.param == "paper" else recipe(request.param, folds=2)
     return fit(example_table(30), ["acc", "latency", LONG], recipe=chosen, baselines=False)
 
 

@@ -21,6 +21,13 @@ def count_modules(stage: Stage, depth: int | None = None) -> int:
     """
     if depth is None:
         return sum(count_modules(stage, d) for d in stage.depths)
+    # Sampling asks for every module.
+    if depth not in stage.counts_by_depth:
+        stage.counts_by_depth[depth] = _count(stage, depth)
+    return stage.counts_by_depth[depth]
+
+
+def _count(stage: Stage, depth: int) -> int:
     if stage.modules is not None:
         return sum(len(module) == depth for module in stage.modules)
     if stage.limits or stage.conditional or not depth:

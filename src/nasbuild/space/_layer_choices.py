@@ -136,10 +136,7 @@ def ways(stage: Stage, depth: int) -> Ways:
 
 def count_depth(stage: Stage, depth: int) -> int:
     """Number of modules of a depth of a stage without a list."""
-    known = stage.counts_by_depth
-    if depth not in known:
-        known[depth] = sum(count_ways(ways(stage, depth)))
-    return known[depth]
+    return sum(count_ways(ways(stage, depth)))
 
 
 def count_ways(found: Ways) -> list[int]:

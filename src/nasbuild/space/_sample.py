@@ -137,9 +137,8 @@ def sample_module(stage: Stage, rng: np.random.Generator, over: Over = "architec
     if over == "depths":
         depth = depths[int(rng.integers(len(depths)))]
     else:
-        counts = [count_modules(stage, d) for d in depths]
-        total = sum(counts)
-        depth = depths[int(rng.choice(len(depths), p=[c / total for c in counts]))]
+        # As `rng.choice` with probabilities, which would check them for every module.
+        depth = depths[int(stage.depth_shares.searchsorted(rng.random(), side="right"))]
     return stage.decode(sample_codes(stage, depth, 1, rng)[0])
 
 

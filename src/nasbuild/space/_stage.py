@@ -89,8 +89,18 @@ class Stage:
 
     @cached_property
     def counts_by_depth(self) -> dict[int, int]:
-        """Cache of `nasbuild.space._layer_choices.count_depth`."""
+        """Cache of `nasbuild.space.count_modules`."""
         return {}
+
+    @cached_property
+    def depth_shares(self) -> np.ndarray:
+        """Share of all modules that have at most each depth, (depths,)."""
+        from nasbuild.space._count import count_modules
+
+        counts = [count_modules(self, depth) for depth in self.depths]
+        total = sum(counts)
+        shares = np.cumsum([count / total for count in counts])
+        return shares / shares[-1]
 
     @cached_property
     def codes_by_depth(self) -> dict[int, np.ndarray]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,6 +23,9 @@ from nasbuild.table._column_names import ID, FlatNames
 from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._rows import RawRow
 from nasbuild.table._table import Note, Table
+
+if TYPE_CHECKING:
+    import polars as pl  # takes a third of a second to import, which most commands don't need
 
 _CELL = 32  # bytes of a value in memory
 _ROWS = 2**16  # read at a time, at most
@@ -74,7 +77,8 @@ def columns_of_frame(frame: Any, source: str) -> list[_Column]:
     """
     if isinstance(frame, pa.Table):
         return _arrow_columns(frame)
-    if isinstance(frame, pl.DataFrame):
+    # Who gives a frame of polars has imported it.
+    if "polars" in sys.modules and isinstance(frame, sys.modules["polars"].DataFrame):
         return _polars_columns(frame)
     if hasattr(frame, "iloc") and hasattr(frame, "columns"):
         return _pandas_columns(frame)
@@ -181,6 +185,8 @@ def to_frame(table: Table) -> pl.DataFrame:
     >>> to_frame(table).to_dicts()
     [{'id': 'k3', 'stage1.depth': 1, 'stage1.0.kernel': 3, 'stage1.1.kernel': None, 'acc': 71.2}]
     """
+    import polars as pl
+
     return pl.DataFrame(pl.from_arrow(to_arrow(table.space, table.ids, table.architectures, table.columns)))
 
 
@@ -227,6 +233,8 @@ def _arrow_columns(table: pa.Table) -> list[_Column]:
 
 
 def _polars_columns(frame: pl.DataFrame) -> list[_Column]:
+    import polars as pl
+
     return [
         _Column(name, frame[name].dtype.is_numeric(), frame[name].dtype == pl.Float32, frame[name].to_list)
         for name in frame.columns

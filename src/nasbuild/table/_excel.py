@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from nasbuild._optional_imports import absent, is_installed
 from nasbuild._text_input import RAISE_LIMIT, most_bytes, refuse_endless
 from nasbuild.errors import TableError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def read_excel(path: Path) -> pl.DataFrame:
@@ -37,6 +39,7 @@ def read_excel(path: Path) -> pl.DataFrame:
     if not is_installed("fastexcel"):
         raise absent(ModuleNotFoundError(name="fastexcel"))
     import fastexcel  # pyright: ignore[reportMissingImports]: an extra
+    import polars as pl
 
     try:
         frame = pl.read_excel(path, engine="calamine", infer_schema_length=None)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from nasbuild.space import (
     Architecture,
@@ -18,6 +17,9 @@ from nasbuild.space import (
 )
 from nasbuild.table._dataframe import to_arrow
 from nasbuild.table._own_table import as_in_own_table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 CHANGES = (2, 12)
 
@@ -57,6 +59,8 @@ def template(
     >>> sorted(frame["stage1.0.op"].value_counts()["count"].to_list())
     [4, 4, 4]
     """
+    import polars as pl
+
     found = template_architectures(space, n, seed=seed, near=near, changes=changes)
     empty = {name: np.full(n, np.nan) for name in _metrics(space)}
     ids = [architecture_id(space, architecture) for architecture in found]
