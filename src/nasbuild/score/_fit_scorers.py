@@ -120,7 +120,7 @@ def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: in
     [('ridge', 0.8)]
     """
     found = []
-    names = [name for name, package in BASELINES.items() if is_installed(package)]
+    names: list[BaselineName] = [name for name, package in BASELINES.items() if is_installed(package)]
     if single_changes(space, problem[0]) is not None:
         names.insert(0, "singles")
     for name in names:

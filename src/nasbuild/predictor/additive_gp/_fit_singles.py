@@ -227,6 +227,7 @@ class _Problem:
         first = self.all_kernels.and_more([np.diag(joint.astype(float))])
         alpha = _solve(first, z[rows], np.append(self.theta, np.mean(z[rows] ** 2)))
         found = self._fit(warp, self.theta, rows, alpha, _CENTRES)
+        value = 0.0
         for _ in range(_ROUNDS):
             own = found.features[rows]
             kernels = self.all_kernels.and_more(
