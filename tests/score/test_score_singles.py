@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nasbuild.errors import TableError
-from nasbuild.predictor import recipe
+from nasbuild.predictor import BaselineRecipe, recipe
 from nasbuild.report import trust_data
 from nasbuild.score import Fit, fit, load_fit, save_fit
 from nasbuild.score._held_out import folds
 from nasbuild.score.baselines import fit_baseline
-from nasbuild.space import Architecture, changed_sample, space_from_yaml
+from nasbuild.space import Architecture, changed_sample, parse_architecture, space_from_yaml
 from nasbuild.table import Table, changed_parts
 
 BLOCKS = 12
@@ -19,15 +19,14 @@ SPACE = space_from_yaml(
     "name: s\nmetrics: {loss: {direction: minimize}}\nreference: {op: x}\nstages:\n"
     + "\n".join(f"- {{name: b{i}, depth: 1, features: {{op: [x, y, z]}}}}" for i in range(BLOCKS))
 )
-REFERENCE = SPACE.reference
-assert REFERENCE is not None
+REFERENCE = parse_architecture(SPACE, {"stages": [[{"op": "x"}]] * BLOCKS})
 WORTH = np.random.default_rng(0).lognormal(-1, 1, size=(BLOCKS, 2))
 SINGLES = [REFERENCE, *changed_sample(SPACE, REFERENCE, 2 * BLOCKS, changes=(1, 1))]
 JOINT = changed_sample(SPACE, REFERENCE, 24, 1, changes=(2, 6))
 
 
 def total(architecture: Architecture) -> float:
-    return sum(WORTH[u, "yz".index(op)] for u, ((op,),) in enumerate(architecture) if op != "x")
+    return sum(WORTH[u, "yz".index(str(op))] for u, ((op,),) in enumerate(architecture) if op != "x")
 
 
 def table(rows: list[Architecture]) -> Table:
@@ -76,7 +75,7 @@ def test_without_joint_rows_the_verdict_says_that_nothing_shows_how_effects_add_
 def test_the_sum_of_single_changes_is_the_sum():
     rows, given = [*SINGLES, *JOINT], table([*SINGLES, *JOINT])
     labels = given.columns["loss"]
-    scorer, parts = fit_baseline(SPACE, rows, labels, recipe("singles", folds=3))
+    scorer, parts = fit_baseline(SPACE, rows, labels, BaselineRecipe("singles", folds=3))
     effect = {
         changed_parts(SPACE, REFERENCE, a) + tuple(a): y - labels[0]
         for a, y in zip(SINGLES, labels, strict=False)
@@ -94,4 +93,4 @@ def test_the_sum_of_single_changes_is_the_sum():
 
 def test_a_table_without_single_changes_has_no_such_sum():
     with pytest.raises(TableError, match="no table of a reference and single changes"):
-        fit_baseline(SPACE, JOINT, np.arange(float(len(JOINT))), recipe("singles"))
+        fit_baseline(SPACE, JOINT, np.arange(float(len(JOINT))), BaselineRecipe("singles"))

@@ -83,4 +83,5 @@ def test_merged_stages_merge_the_reference():
         " reference: {k: 1, b.1.k: 2}}"
     )
     merged = merge_stages(plain, "a")
+    assert merged.reference is not None
     assert to_dict(merged, merged.reference)["stages"] == [[{"k": 1}, {"k": 1}, {"k": 2}]]

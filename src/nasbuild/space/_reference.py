@@ -52,7 +52,7 @@ def read_reference(space: Space, data: object) -> Architecture | None:
     try:
         if "stages" in data:
             return parse_architecture(space, data)
-        full: dict[str, object] = {"stages": [_module(stage, data) for stage in space.layered]}
+        full: dict[str, Any] = {"stages": [_module(stage, data) for stage in space.layered]}
         if space.globals is not None:
             full[GLOBALS] = _module(space.globals, data)[0]
         _check_keys(space, data, full)

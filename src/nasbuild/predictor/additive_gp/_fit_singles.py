@@ -8,18 +8,17 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
-from scipy.sparse import csr_matrix
 
 from nasbuild.predictor._recipe import AdditiveRecipe
-from nasbuild.predictor.additive_gp._design_matrix import Design, design, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._interaction_kernels import prior_centre, term_kernels
 from nasbuild.predictor.additive_gp._joint_kernel import REACHES, WIDTHS, JointKernel
 from nasbuild.predictor.additive_gp._kernels import Kernels
-from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
+from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER, maximise_without_noise, solve
+from nasbuild.predictor.additive_gp._single_parts import SingleParts, effect_tables, typical
 from nasbuild.predictor.additive_gp._terms import Terms, part_term
 from nasbuild.predictor.additive_gp._warp import Warp
-from nasbuild.space import Architecture, Space, Stage, StageModules, group_codes, group_stages
+from nasbuild.space import Architecture, Space, StageModules, group_stages
 from nasbuild.table import ReferenceChanges
 
 _CENTRES = np.log([*[0.1] * len(REACHES), 0.03, *[0.05] * len(WIDTHS), 0.003])
@@ -30,11 +29,9 @@ _SCALE_NATS = (
     1.0  # evidence required before effects are said to add up on another scale than that of the labels
 )
 _STEP, _PATIENCE = 2.0, 2  # factor between bends that are tried, and how many worse ones end the search
-_FLOOR = 0.02  # of the median effect, below which an effect is as likely as this to interact
 _OPEN = 1e-3  # of the largest prior variance, from which on single changes leave effects of joint rows open
 _ROUNDS = 3  # in which such effects and the interactions that depend on them are found in turn
 _MOST_OPEN = 300  # parts with a variance of their own
-_LOG_ENDS = -14.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def fit_singles(
     table = anchored(design(space, architectures, recipe.without, passing, single=True, parts=opened), row)
     terms = Terms(space, passing, True)
     parts = [
-        _SingleParts.of(u, stage, stage.encode(module), table, terms)
+        SingleParts.of(u, stage, stage.encode(module), table, terms)
         for u, (stage, module) in enumerate(zip(space.stages, architectures[row].modules, strict=True))
     ]
     groups = group_stages(space, architectures)
@@ -115,7 +112,7 @@ class _Problem:
 
     space: Space
     table: Design
-    parts: Sequence[_SingleParts]
+    parts: Sequence[SingleParts]
     groups: Sequence[StageModules]
     labels: np.ndarray
     row: int
@@ -146,7 +143,7 @@ class _Problem:
             return np.zeros(0)
         some = self._some(self.known, self.recipe.rows)
         centre = prior_centre(self.table.terms)
-        log, _ = _maximise(
+        log, _ = maximise_without_noise(
             term_kernels(self.table, some),
             self.warp(1.0, 1.0).forward(self.labels)[some],
             centre,
@@ -185,7 +182,7 @@ class _Problem:
     def best_scale(self, best: SinglesFit) -> SinglesFit:
         """The scale of highest density: plain, or bent one way or the other from some excess on."""
         excess = self.labels - self.labels[self.row]
-        least, most = 2 * _typical(excess[self.known]), 2 * float(np.abs(excess).max())
+        least, most = 2 * typical(excess[self.known]), 2 * float(np.abs(excess).max())
         for power in (0.0, 2.0):
             bend, worse, last = most, 0, best
             while bend >= least and worse < _PATIENCE:
@@ -211,7 +208,7 @@ class _Problem:
         own = found.features[joint]
         kernels = Kernels.of([*found.kernel.kernels(own, own), np.eye(len(joint))])
         width = np.full(len(_CENTRES), _WIDTH)
-        log, value = _maximise(
+        log, value = maximise_without_noise(
             kernels, z[joint] - cross @ alpha, found.log, _CENTRES, width, self.recipe.iterations
         )
         return self._with(found, log, value - warp.log_jacobian(self.labels[joint]))
@@ -225,18 +222,19 @@ class _Problem:
         log = np.concatenate([np.log(self.theta), _CENTRES])
         # At first every joint row is a sum with a large error. From the fit on another scale it would not leave that one.
         first = self.all_kernels.and_more([np.diag(joint.astype(float))])
-        alpha = _solve(first, z[rows], np.append(self.theta, np.mean(z[rows] ** 2)))
-        found, value = self._fit(warp, self.theta, rows, alpha, _CENTRES), -np.inf
+        alpha = solve(first, z[rows], np.append(self.theta, np.mean(z[rows] ** 2)))
+        found = self._fit(warp, self.theta, rows, alpha, _CENTRES)
+        value = 0.0
         for _ in range(_ROUNDS):
             own = found.features[rows]
             kernels = self.all_kernels.and_more(
                 [*found.kernel.kernels(own, own), np.diag(joint.astype(float))]
             )
-            log, value = _maximise(kernels, z[rows], log, centre, width, self.recipe.iterations)
+            log, value = maximise_without_noise(kernels, z[rows], log, centre, width, self.recipe.iterations)
             theta = np.exp(log)
             given = kernels.among(np.flatnonzero(~joint)).minus_log_density(z[rows][~joint], theta, JITTER)
             value -= given[0] if given is not None else 0.0
-            found = self._fit(warp, theta[:terms], rows, _solve(kernels, z[rows], theta), log[terms:])
+            found = self._fit(warp, theta[:terms], rows, solve(kernels, z[rows], theta), log[terms:])
         return self._with(found, found.log, value - warp.log_jacobian(self.labels[rows][joint]))
 
     def _fit(
@@ -244,7 +242,7 @@ class _Problem:
     ) -> SinglesFit:
         """From the inverse covariance of some rows times their warped labels."""
         weights = _weights(self.table, theta, rows, alpha)
-        kernel = JointKernel(self.space, _tables(self.parts, weights), np.exp(log[:-1]))
+        kernel = JointKernel(self.space, effect_tables(self.parts, weights), np.exp(log[:-1]))
         return SinglesFit(warp, theta, kernel, kernel.features(self.groups), log)
 
     @staticmethod
@@ -273,47 +271,6 @@ def anchored(table: Design, row: int) -> Design:
     return Design(table.terms, table.values, means)
 
 
-def _typical(excess: np.ndarray) -> float:
-    """Median size of the effects that are not 0."""
-    size = np.abs(excess[excess != 0])
-    return float(np.median(size)) if len(size) else 1.0
-
-
-def _solve(kernels: Kernels, values: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """Inverse of the weighted sum of the kernels times values, (rows,)."""
-    total = kernels.total(theta)
-    total[np.diag_indices(len(total))] += JITTER
-    return cho_solve(cho_factor(total, lower=True, overwrite_a=True), values)
-
-
-def _maximise(
-    kernels: Kernels,
-    values: np.ndarray,
-    start: np.ndarray,
-    centre: np.ndarray,
-    width: np.ndarray,
-    iterations: int,
-) -> tuple[np.ndarray, float]:
-    """Log variances of the kernels by maximum a posteriori, without noise but `JITTER`; and the minimum in nats."""
-
-    def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
-        away, theta = (log - centre) / width, np.exp(log)
-        found = kernels.minus_log_density(values, theta, JITTER)
-        if found is None:
-            return 1e10, np.zeros(len(log))
-        return found[0] + 0.5 * float(away @ away), found[1][:-1] * theta + away / width
-
-    best = minimize(
-        objective,
-        np.clip(start, *_LOG_ENDS),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[_LOG_ENDS] * len(centre),
-        options={"maxiter": iterations},
-    )
-    return best.x, float(best.fun)
-
-
 def _weights(table: Design, theta: np.ndarray, some: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Posterior mean weights of all columns, given the inverse covariance of some rows times their labels."""
     found = np.zeros(int(table.values.first[-1]))
@@ -321,85 +278,3 @@ def _weights(table: Design, theta: np.ndarray, some: np.ndarray, alpha: np.ndarr
         mean = table.means[t].sum(axis=0)
         found[table.values.columns(t)] = v * (table.rows(t)[some].T @ alpha - mean * alpha.sum())
     return found
-
-
-@dataclass(frozen=True)
-class _SingleParts:
-    """All choices of a stage, each alone in the module of the reference.
-
-    Attributes
-    ----------
-    shape
-        Of the stage's array in `JointKernel.effects`.
-    places
-        Where each choice stands in it, (choices, 3).
-    rows
-        Rows of all terms side by side, that of the reference first, (1 + choices, columns).
-    """
-
-    shape: tuple[int, int, int]
-    places: np.ndarray
-    rows: csr_matrix
-
-    @classmethod
-    def of(cls, u: int, stage: Stage, code: np.ndarray, table: Design, terms: Terms) -> _SingleParts:
-        """From the reference's module of stage ``u``, as a code (depth, features)."""
-        places, codes = [], [code]
-        for d, depth in enumerate(stage.depths):
-            if depth != len(code):
-                last = code[-1:] if len(code) else np.zeros((1, code.shape[1]), dtype=code.dtype)
-                more = np.repeat(last, max(depth - len(code), 0), axis=0)
-                places.append((0, 0, d))
-                codes.append(np.concatenate([code[:depth], more]))
-        for n, layer in enumerate(code):
-            for f, feature in enumerate(stage.features):
-                shared = feature.name in stage.shared
-                if layer[f] == feature.absent or (shared and n):
-                    continue
-                for choice in range(len(feature.choices)):
-                    if choice not in (layer[f], feature.absent):
-                        changed = code.copy()
-                        changed[slice(None) if shared else n, f] = choice
-                        places.append((1 + n, f, choice))
-                        codes.append(_consistent(stage, changed, f))
-        modules = group_codes(codes)
-        rows = scaled_rows(table.terms, [grouped_entries(terms, u, modules)], [modules])
-        choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
-        shape = 1 + max(stage.depths), max(len(stage.features), 1), choices
-        return cls(shape, np.array(places, dtype=np.int64).reshape(-1, 3), csr_matrix(rows.whole))
-
-    def effects(self, weights: np.ndarray) -> np.ndarray:
-        """Effect of each choice by the weights of all columns, (choices,)."""
-        values = self.rows @ weights
-        return values[1:] - values[0]
-
-
-def _consistent(stage: Stage, code: np.ndarray, changed: int) -> np.ndarray:
-    """A module whose features exist where their conditions hold; one that begins to exist has its first choice."""
-    if not stage.conditional:
-        return code
-    found = code.copy()
-    for _ in stage.features:  # a condition may hang on a feature that has one itself
-        for f, feature in enumerate(stage.features):
-            if f == changed or not feature.when:
-                continue
-            exists = np.ones(len(found), dtype=bool)
-            for parent, wanted in stage.conditions[f]:
-                exists &= np.isin(found[:, parent], list(wanted))
-            first = next(c for c in range(len(feature.choices)) if c != feature.absent)
-            own = np.where(found[:, f] == feature.absent, first, found[:, f])
-            found[:, f] = np.where(exists, own, feature.absent)
-    return found
-
-
-def _tables(parts: Sequence[_SingleParts], weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Arrays of `JointKernel.effects`; tiny effects count as a small one."""
-    values = [part.effects(weights) for part in parts]
-    least = max(_FLOOR * _typical(np.concatenate(values)), 1e-12)
-    found = []
-    for part, own in zip(parts, values, strict=True):
-        table = np.zeros(part.shape)
-        sizes = np.where(own < 0, np.minimum(own, -least), np.maximum(own, least))
-        table[tuple(part.places.T)] = sizes
-        found.append(table)
-    return tuple(found)

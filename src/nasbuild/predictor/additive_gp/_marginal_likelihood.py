@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from nasbuild.predictor.additive_gp._kernels import Kernels
@@ -67,3 +68,38 @@ def maximise_evidence(
         options={"maxiter": iterations},
     )
     return found.x, float(found.fun)
+
+
+def solve(kernels: Kernels, values: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Inverse of the weighted sum of the kernels times values, (rows,)."""
+    total = kernels.total(theta)
+    total[np.diag_indices(len(total))] += JITTER
+    return cho_solve(cho_factor(total, lower=True, overwrite_a=True), values)
+
+
+def maximise_without_noise(
+    kernels: Kernels,
+    values: np.ndarray,
+    start: np.ndarray,
+    centre: np.ndarray,
+    width: np.ndarray,
+    iterations: int,
+) -> tuple[np.ndarray, float]:
+    """Log variances of the kernels by maximum a posteriori, without noise but `JITTER`; and the minimum in nats."""
+
+    def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
+        away, theta = (log - centre) / width, np.exp(log)
+        found = kernels.minus_log_density(values, theta, JITTER)
+        if found is None:
+            return 1e10, np.zeros(len(log))
+        return found[0] + 0.5 * float(away @ away), found[1][:-1] * theta + away / width
+
+    best = minimize(
+        objective,
+        np.clip(start, _SMALLEST, _LARGEST),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(_SMALLEST, _LARGEST)] * len(centre),
+        options={"maxiter": iterations},
+    )
+    return best.x, float(best.fun)

@@ -1,0 +1,103 @@
+"""All choices of a stage, each alone in the module of the reference, and their effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from nasbuild.predictor.additive_gp._design_matrix import Design, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._terms import Terms
+from nasbuild.space import Stage, group_codes
+
+_FLOOR = 0.02  # of the median effect, below which an effect is as likely as this to interact
+
+
+@dataclass(frozen=True)
+class SingleParts:
+    """All choices of a stage, each alone in the module of the reference.
+
+    Attributes
+    ----------
+    shape
+        Of the stage's array in `JointKernel.effects`.
+    places
+        Where each choice stands in it, (choices, 3).
+    rows
+        Rows of all terms side by side, that of the reference first, (1 + choices, columns).
+    """
+
+    shape: tuple[int, int, int]
+    places: np.ndarray
+    rows: csr_matrix
+
+    @classmethod
+    def of(cls, u: int, stage: Stage, code: np.ndarray, table: Design, terms: Terms) -> SingleParts:
+        """From the reference's module of stage ``u``, as a code (depth, features)."""
+        places, codes = [], [code]
+        for d, depth in enumerate(stage.depths):
+            if depth != len(code):
+                last = code[-1:] if len(code) else np.zeros((1, code.shape[1]), dtype=code.dtype)
+                more = np.repeat(last, max(depth - len(code), 0), axis=0)
+                places.append((0, 0, d))
+                codes.append(np.concatenate([code[:depth], more]))
+        for n, layer in enumerate(code):
+            for f, feature in enumerate(stage.features):
+                shared = feature.name in stage.shared
+                if layer[f] == feature.absent or (shared and n):
+                    continue
+                for choice in range(len(feature.choices)):
+                    if choice not in (layer[f], feature.absent):
+                        changed = code.copy()
+                        changed[slice(None) if shared else n, f] = choice
+                        places.append((1 + n, f, choice))
+                        codes.append(_consistent(stage, changed, f))
+        modules = group_codes(codes)
+        rows = scaled_rows(table.terms, [grouped_entries(terms, u, modules)], [modules])
+        choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
+        shape = 1 + max(stage.depths), max(len(stage.features), 1), choices
+        return cls(shape, np.array(places, dtype=np.int64).reshape(-1, 3), csr_matrix(rows.whole))
+
+    def effects(self, weights: np.ndarray) -> np.ndarray:
+        """Effect of each choice by the weights of all columns, (choices,)."""
+        values = self.rows @ weights
+        return values[1:] - values[0]
+
+
+def _consistent(stage: Stage, code: np.ndarray, changed: int) -> np.ndarray:
+    """A module whose features exist where their conditions hold; one that begins to exist has its first choice."""
+    if not stage.conditional:
+        return code
+    found = code.copy()
+    for _ in stage.features:  # a condition may hang on a feature that has one itself
+        for f, feature in enumerate(stage.features):
+            if f == changed or not feature.when:
+                continue
+            exists = np.ones(len(found), dtype=bool)
+            for parent, wanted in stage.conditions[f]:
+                exists &= np.isin(found[:, parent], list(wanted))
+            first = next(c for c in range(len(feature.choices)) if c != feature.absent)
+            own = np.where(found[:, f] == feature.absent, first, found[:, f])
+            found[:, f] = np.where(exists, own, feature.absent)
+    return found
+
+
+def effect_tables(parts: Sequence[SingleParts], weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays of `JointKernel.effects`; tiny effects count as a small one."""
+    values = [part.effects(weights) for part in parts]
+    least = max(_FLOOR * typical(np.concatenate(values)), 1e-12)
+    found = []
+    for part, own in zip(parts, values, strict=True):
+        table = np.zeros(part.shape)
+        sizes = np.where(own < 0, np.minimum(own, -least), np.maximum(own, least))
+        table[tuple(part.places.T)] = sizes
+        found.append(table)
+    return tuple(found)
+
+
+def typical(excess: np.ndarray) -> float:
+    """Median size of the effects that are not 0."""
+    size = np.abs(excess[excess != 0])
+    return float(np.median(size)) if len(size) else 1.0
