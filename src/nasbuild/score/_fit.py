@@ -181,6 +181,13 @@ class Fit(ByTarget[TargetFit]):
     def space(self) -> Space:
         return self.table.space
 
+    def of(self, target: str | None = None) -> TargetFit:
+        # The user's own name of the column is the metric's, too.
+        own = self.space.columns
+        if target is not None and own is not None and target not in self:
+            target = own.metric_of(target) or target
+        return super().of(target)
+
     def with_unseen(self) -> Self:
         """The same fit, from which modules with choices or depths that no labelled architecture has are built as well."""
         return replace(self, targets=tuple(replace(target_fit, unseen=True) for target_fit in self.targets))
