@@ -84,7 +84,12 @@ def test_another_notation_is_refused():
 def test_ids_beside_columns_of_the_architecture_stay_ids():
     ids = ["k3/k5", "k5/k5", "k3/k3", "k5/k3", "k3/k7", "k5/k7"]
     frame = pl.DataFrame(
-        {"name": ids, "k1": [3, 5, 3, 5, 3, 5], "k2": [5, 5, 3, 3, 7, 7], "acc": [1.5, 2.5, 3.25, 4.75, 5.5, 6.0]}
+        {
+            "name": ids,
+            "k1": [3, 5, 3, 5, 3, 5],
+            "k2": [5, 5, 3, 3, 7, 7],
+            "acc": [1.5, 2.5, 3.25, 4.75, 5.5, 6.0],
+        }
     )
     space = guess_space(frame).space
     assert read_table(frame, space).ids == tuple(ids)

@@ -22,7 +22,7 @@ from nasbuild.table import GraphTable, Table, read_tables
 
 
 @overload
-def fit(
+def fit(  # pyright: ignore[reportOverlappingOverload]  # anything else is a table of architectures
     table: GraphTable,
     targets: str | Sequence[str],
     *,
