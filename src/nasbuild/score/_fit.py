@@ -182,7 +182,18 @@ class Fit(ByTarget[TargetFit]):
         return self.table.space
 
     def of(self, target: str | None = None) -> TargetFit:
-        # The user's own name of the column is the metric's, too.
+        """What was learnt about a target, by its name or that of its column; the first one if None.
+
+        Raises
+        ------
+        FitError
+            If the fit has no such target.
+
+        Examples
+        --------
+        >>> fit.of("acc").target.name
+        'acc'
+        """
         own = self.space.columns
         if target is not None and own is not None and target not in self:
             target = own.metric_of(target) or target
