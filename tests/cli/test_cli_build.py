@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from nasbuild.cli._output import _folded
 from nasbuild.score import load_fit
 from nasbuild.table import load_builtin, write_table
 
@@ -244,3 +245,19 @@ def test_equations_show_their_architectures_and_can_be_fitted(nasbuild, files, t
     assert done.code == 0, done.err
     refused = nasbuild("equations", files.fit, "--where", "params <= 3")
     assert "is not a target of these equations" in refused.sentence
+
+
+def test_a_table_that_is_too_wide_folds_between_modules_and_layers():
+    ids = ["mb_e1_k3-mb_e6_k5/mb_e6_k5", "mb_e1_k3/mb_e1_k3-mb_e1_k3/mb_e3_k3-mb_e3_k3"]
+    header, rows = ["", "architecture", "score"], [[str(n), name, "88.49"] for n, name in enumerate(ids)]
+    found = _folded(rows, [header, *rows], 40)
+    assert [row[1].splitlines() for row in found] == [
+        ["mb_e1_k3-mb_e6_k5/mb_e6_k5"],
+        ["mb_e1_k3/mb_e1_k3-mb_e1_k3/", "mb_e3_k3-mb_e3_k3"],
+    ]
+    assert all(len(line) <= 40 - 1 - 5 - 4 for row in found for line in row[1].splitlines())
+    narrow = _folded(rows, [header, *rows], 28)
+    assert narrow[1][1].splitlines() == ["mb_e1_k3/", "mb_e1_k3-mb_e1_k3/", "mb_e3_k3-mb_e3_k3"]
+    deep = [["0", "-".join(["k3e6"] * 6), "1"]]
+    assert _folded(deep, [header, *deep], 30)[0][1].splitlines() == ["k3e6-k3e6-k3e6-k3e6-", "k3e6-k3e6"]
+    assert _folded(rows, [header, *rows], 80) == rows

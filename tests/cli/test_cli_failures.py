@@ -144,7 +144,7 @@ def test_search_shows_which_choices_go_with_failures(nasbuild, begun, tmp_path):
 @pytest.fixture(scope="module")
 def target_fit(tmp_path_factory):
     """A fit of 90 rows, those without a value where the evaluator fails."""
-    folder = tmp_path_factory.mktemp("failures")
+    folder = tmp_path_factory.mktemp("crashed")
     space = space_from_yaml(SPACE)
     rows = []
     for architecture in sample(space, 90, np.random.default_rng(1)):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import space_from_yaml
-from nasbuild.table import guess_space, read_table, write_table
+from nasbuild.table import guess_space, read_table, read_tables, write_table
 from nasbuild.table._split_texts import joined_text, notation_of, split_text
 
 pieces = st.text("abc_~3", min_size=1, max_size=6)
@@ -79,3 +79,31 @@ def test_another_notation_is_refused():
             "{name: s, stages: [{depth: 1, features: {op: [a, b]}}], "
             "columns: {stages: {stage1: {op: ['x[0]']}}, literals: {x: tabs}}}"
         )
+
+
+def test_ids_beside_columns_of_the_architecture_stay_ids():
+    ids = ["k3/k5", "k5/k5", "k3/k3", "k5/k3", "k3/k7", "k5/k7"]
+    frame = pl.DataFrame(
+        {
+            "name": ids,
+            "k1": [3, 5, 3, 5, 3, 5],
+            "k2": [5, 5, 3, 3, 7, 7],
+            "acc": [1.5, 2.5, 3.25, 4.75, 5.5, 6.0],
+        }
+    )
+    space = guess_space(frame).space
+    assert read_table(frame, space).ids == tuple(ids)
+    # Alone, they describe the architecture.
+    alone = frame.drop("k1", "k2")
+    assert [stage.features[0].choices for stage in guess_space(alone).space.stages] != []
+    assert len(read_table(alone, guess_space(alone).space)) == 6
+
+
+def test_ids_that_list_operations_join_tables():
+    frame = pl.DataFrame(
+        {"id": ["a/b", "b/b", "a/a"], "stage1.0.op": ["a", "b", "a"], "stage1.1.op": ["b", "b", "a"]}
+    )
+    space = space_from_yaml("{name: s, stages: [{depth: 2, features: {op: [a, b]}}]}")
+    times = pl.DataFrame({"id": ["b/b", "a/a"], "ms": [2.0, 3.0]})
+    both = read_tables([frame.with_columns(acc=pl.Series([1.0, 2.0, 3.0])), times], space)
+    assert both.columns["ms"].tolist()[1:] == [2.0, 3.0]

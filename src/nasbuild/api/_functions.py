@@ -22,7 +22,7 @@ from nasbuild.table import GraphTable, Table, read_tables
 
 
 @overload
-def fit(  # pyright: ignore[reportOverlappingOverload] - the first that fits counts
+def fit(  # pyright: ignore[reportOverlappingOverload]  # anything else is a table of architectures
     table: GraphTable,
     targets: str | Sequence[str],
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,7 +119,7 @@ def resolve_name(fit: Fit, name: str, where: str = "--where") -> ExactCost | Tar
 
 
 def bounds_on_targets(fit: Fit, bounds: Sequence[Bound]) -> list[Bound]:
-    """The same bounds, those on a metric that is fitted as ``-metric`` or ``+metric`` on that target.
+    """The same bounds by the names of the fit: of metrics, and of targets that are ``-metric`` or ``+metric``.
 
     Examples
     --------
@@ -132,8 +132,12 @@ def bounds_on_targets(fit: Fit, bounds: Sequence[Bound]) -> list[Bound]:
     (Bound(name='-loss', sign=-1, value=-0.5), ['loss <= 0.5', 'layers <= 4'])
     """
     names = [one.target.name for one in fit.targets]
+    own = fit.space.columns
     found = []
     for bound in bounds:
+        # The user's own name of the column is the metric's, too.
+        metric = None if own is None or bound.name in fit.table.columns else own.metric_of(bound.name)
+        bound = bound if metric is None else replace(bound, name=metric)
         alias = next((name for name in names if signed(name) in ((1, bound.name), (-1, bound.name))), None)
         if alias is None or bound.name in names or is_exact(fit, bound.name):
             found.append(bound)

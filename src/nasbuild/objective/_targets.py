@@ -111,8 +111,8 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
     name = text.strip()
     if name not in table.columns and isinstance(table, Table) and table.space.columns is not None:
         # The user's own name of the column is the metric's, too.
-        own = (metric for metric, column in table.space.columns.metrics.items() if column == name)
-        name = text = next((metric for metric in own if metric in table.columns), text)
+        own = table.space.columns.metric_of(name)
+        name = text = own if own is not None and own in table.columns else text
         name = name.strip()
     if name in table.columns:
         # The name of a metric takes precedence over reading it as an equation (top-1).

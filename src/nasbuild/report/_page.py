@@ -10,7 +10,6 @@ from nasbuild._atomic_write import write_text
 from nasbuild._file_formats import REPORTS, file_format
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import one_thread
 from nasbuild.report._card import Card, Section
 from nasbuild.report._pdf import find_browser, write_pdf
 from nasbuild.report._sections import sections
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphFit
 
 
-@one_thread()
 def report_html(
     fit: Fit | GraphFit,
     *,
@@ -70,16 +68,18 @@ def report_html(
     """
     if top < 1:
         raise NasbuildError(f"the number of architectures is {top}", allowed="1 or more")
+    from nasbuild.predictor import one_thread  # loads torch, which takes seconds
     from nasbuild.table import GraphTable
 
-    if isinstance(fit.table, GraphTable):
-        found = graph_sections(cast("GraphFit", fit), place)
-        title, scripts = f"{len(fit.table):,} networks", ("report.js", "network.js")
-    else:
-        space = cast("Fit", fit)
-        found = sections(space, top, evaluated, race, live, place)
-        title, scripts = space.space.name, ("report.js",)
-    return _page(found, title, scripts)
+    with one_thread():
+        if isinstance(fit.table, GraphTable):
+            found = graph_sections(cast("GraphFit", fit), place)
+            title, scripts = f"{len(fit.table):,} networks", ("report.js", "network.js")
+        else:
+            space = cast("Fit", fit)
+            found = sections(space, top, evaluated, race, live, place)
+            title, scripts = space.space.name, ("report.js",)
+        return _page(found, title, scripts)
 
 
 def _page(found: list[Section], title: str, scripts: tuple[str, ...]) -> str:

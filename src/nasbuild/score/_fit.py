@@ -181,6 +181,24 @@ class Fit(ByTarget[TargetFit]):
     def space(self) -> Space:
         return self.table.space
 
+    def of(self, target: str | None = None) -> TargetFit:
+        """What was learnt about a target, by its name or that of its column; the first one if None.
+
+        Raises
+        ------
+        FitError
+            If the fit has no such target.
+
+        Examples
+        --------
+        >>> fit.of("acc").target.name
+        'acc'
+        """
+        own = self.space.columns
+        if target is not None and own is not None and target not in self:
+            target = own.metric_of(target) or target
+        return super().of(target)
+
     def with_unseen(self) -> Self:
         """The same fit, from which modules with choices or depths that no labelled architecture has are built as well."""
         return replace(self, targets=tuple(replace(target_fit, unseen=True) for target_fit in self.targets))

@@ -104,6 +104,10 @@ class Columns:
             one.endswith("*") and column.startswith(one[:-1]) for one in self.ignore
         )
 
+    def metric_of(self, column: str) -> str | None:
+        """The metric of a column; None if it is none."""
+        return next((metric for metric, own in self.metrics.items() if own == column), None)
+
     def of_architecture(self) -> list[str]:
         """The columns of depths and features, in order, each once."""
         found: dict[str, None] = {}

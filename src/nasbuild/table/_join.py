@@ -9,7 +9,7 @@ from statistics import mean
 from typing import Any
 
 from nasbuild.errors import TableError
-from nasbuild.space import Space, to_dict
+from nasbuild.space import Columns, Space, to_dict
 from nasbuild.table._assemble import Row, assembled
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._flat_columns import is_missing, metric_of_text, plain_text
@@ -150,7 +150,8 @@ def _without_architectures(source: Any, space: Space) -> Source | None:
     """A source that has ids but no column of the architecture; None for others."""
     if isinstance(source, str | os.PathLike) and str(source) in ("-", *builtin_tables()):
         return None
-    held = read_source(source)
+    # With columns, however few, a text of operations that is an id stays as it is.
+    held = read_source(source, space.columns or Columns({}))
     own = () if space.columns is None else space.columns.of_architecture()
     plain = FlatNames(space, own=False).written()
     if held.own_form or not held.good or {*own, *plain} & set(held.names):

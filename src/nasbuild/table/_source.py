@@ -17,10 +17,10 @@ from nasbuild.table._csv_dialects import read_separated
 from nasbuild.table._dataframe import read_parquet, values_of_frame
 from nasbuild.table._excel import read_excel
 from nasbuild.table._json_rows import objects
-from nasbuild.table._nested_values import flattened, invertible, parsed_literal
+from nasbuild.table._nested_values import flattened, invertible, nested, parsed_literal
 from nasbuild.table._optuna import is_study, notes_on_others
 from nasbuild.table._optuna_storage import is_storage, load_study
-from nasbuild.table._split_texts import notation_of, split_text
+from nasbuild.table._split_texts import joined_text, notation_of, split_text
 from nasbuild.table._table import Note
 
 if TYPE_CHECKING:
@@ -202,6 +202,17 @@ def _expand(source: Source, known: Collection[str] | None, notations: Mapping[st
             row.pop(column, None)
             if data is not None:
                 row |= flattened({column: data})
+
+
+def join_lists(source: Source, columns: Iterable[str]) -> None:
+    """Put the texts of columns that list operations back as they were."""
+    for column in columns:
+        notation = source.literals.pop(column)
+        for _, row in source.good:
+            inner = {name: row.pop(name) for name in list(row) if name.startswith(f"{column}[")}
+            if inner:
+                row[column] = joined_text(nested(inner)[column], notation)
+    source.names = tuple(dict.fromkeys(name for _, row in source.good for name in row))
 
 
 def _literals(cells: Iterable[Any]) -> tuple[list[Any], str] | None:

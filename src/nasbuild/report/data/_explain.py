@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.predictor import one_thread
 from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._failures import failures_data
@@ -25,7 +24,6 @@ _MAX_NAMES = 6  # stages named in a sentence
 _AGREEING = 0.9  # share of members that must agree on an order
 
 
-@one_thread()
 def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str, Any]:
     """Returns all results of a fit as JSON data.
 
@@ -53,19 +51,22 @@ def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str
     >>> acc["findings"][0].split(",")[0]
     'The most important feature is op: best is mb_e6_k5'
     """
+    from nasbuild.predictor import one_thread  # loads torch, which takes seconds
+
     table = table_data(fit.table)
     targets = list[dict[str, Any]]()
-    for target_fit in fit.targets:
-        one = _target(fit, target_fit, table["next"], modules)
-        before = [step for other in targets for step in other["next"]]
-        targets.append({**one, "next": shown_steps(one["next"], place, before)})
-    return {
-        "space": space_data(fit.space),
-        "table": table,
-        "failures": failures_data(fit),
-        "targets": targets,
-        "provenance": provenance_data(fit),
-    }
+    with one_thread():
+        for target_fit in fit.targets:
+            one = _target(fit, target_fit, table["next"], modules)
+            before = [step for other in targets for step in other["next"]]
+            targets.append({**one, "next": shown_steps(one["next"], place, before)})
+        return {
+            "space": space_data(fit.space),
+            "table": table,
+            "failures": failures_data(fit),
+            "targets": targets,
+            "provenance": provenance_data(fit),
+        }
 
 
 def head_data(target_fit: TargetFit | GraphTargetFit) -> dict[str, Any]:

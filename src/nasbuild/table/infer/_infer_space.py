@@ -13,10 +13,10 @@ from typing import Any
 from nasbuild.errors import SpaceError, TableError
 from nasbuild.space import LITERALS, Space, space_from_dict
 from nasbuild.table._column_names import FlatNames
-from nasbuild.table._source import Source, read_source
+from nasbuild.table._source import Source, join_lists, read_source
 from nasbuild.table.infer._draft_space import DraftSpace
 from nasbuild.table.infer._questions import Question, Questions
-from nasbuild.table.infer._roles import column_roles
+from nasbuild.table.infer._roles import Roles, column_roles
 from nasbuild.table.infer._stages import guess_stages
 from nasbuild.table.infer._typed_columns import typed_columns
 
@@ -137,6 +137,11 @@ def guess_space(
     questions = Questions(answers or {})
     columns = typed_columns(held)
     roles = column_roles(columns, metrics, held.literals, questions)
+    if split := _repeats_others(held, roles):
+        # The ids of a table that nasbuild wrote, for example.
+        join_lists(held, split)
+        questions, columns = Questions(answers or {}), typed_columns(held)
+        roles = column_roles(columns, metrics, held.literals, questions)
     found = guess_stages(roles.parts, questions)
     own_name = _space_name(source, held) if name is None else name
     for usual_words in (False, True):
@@ -161,6 +166,14 @@ def guess_space(
     if held.unnamed:
         notes.append("a column without a name, such as the index that pandas writes, was left out")
     return Guess(space, len(held.good), tuple(notes), tuple(questions.asked), held.where, held)
+
+
+def _repeats_others(held: Source, roles: Roles) -> list[str]:
+    """Columns whose texts list operations, where other columns describe the architecture."""
+    split = [name for name, kind in held.literals.items() if kind not in LITERALS]
+    starts = tuple(f"{name}[" for name in split)
+    others = any(not column.name.startswith(starts) for column, _ in roles.parts)
+    return split if split and others else []
 
 
 def _is_plain(space: Space, source: Source) -> bool:
