@@ -22,6 +22,7 @@ from nasbuild.space import (
     Space,
     Stage,
     architecture_id,
+    choice_text,
     parse_architecture,
     to_dict,
 )
@@ -179,14 +180,21 @@ def test_a_shared_feature_may_stand_in_every_layer(table: Table):
     """Held against columns made straight from the dictionaries of the architectures."""
     # A dot in a name may call for encoded columns.
     assume("." not in "".join(s.name + "".join(f.name for f in s.features) for s in table.space.stages))
+
+    def cell(stage: Stage | None, feature: str, value: object) -> object:
+        assert stage is not None
+        # Among choices of several types a text such as '1' stands in quotes, as 1 may be meant.
+        return choice_text(stage.feature(feature), value) if isinstance(value, str) else value
+
     rows = []
     for name, architecture in zip(table.ids, table.architectures, strict=True):
         arch = to_dict(table.space, architecture)
-        flat = {"id": name, **{f"globals.{k}": v for k, v in arch.get("globals", {}).items()}}
+        of_all = arch.get("globals", {}).items()
+        flat = {"id": name, **{f"globals.{k}": cell(table.space.globals, k, v) for k, v in of_all}}
         for stage, module in zip(table.space.layered, arch["stages"], strict=True):
             flat[f"{stage.name}.depth"] = len(module)
             for n, layer in enumerate(module):
-                flat |= {f"{stage.name}.{n}.{k}": v for k, v in layer.items()}
+                flat |= {f"{stage.name}.{n}.{k}": cell(stage, k, v) for k, v in layer.items()}
         rows.append(flat)
     assert read_table(pd.DataFrame(rows), table.space).architectures == table.architectures
 

@@ -105,7 +105,15 @@ class Columns:
         )
 
     def metric_of(self, column: str) -> str | None:
-        """The metric of a column; None if it is none."""
+        """The metric of a column; None if it is none.
+
+        Examples
+        --------
+        >>> from nasbuild.space import Columns
+        >>> columns = Columns({}, metrics={"acc": "top-1 (%)"})
+        >>> columns.metric_of("top-1 (%)"), columns.metric_of("note")
+        ('acc', None)
+        """
         return next((metric for metric, own in self.metrics.items() if own == column), None)
 
     def of_architecture(self) -> list[str]:
