@@ -23,7 +23,7 @@ bench: $(VENV)/.installed-bench ## every method on small tables (two minutes)
 	mkdir -p bench
 	$(BIN)/nasbuild bench scores $(BENCH) --out bench/scores.json
 
-test: $(VENV)/.installed-dev ## all tests (8 to 10 minutes on 2 cores)
+test: $(VENV)/.installed-dev ## all tests (about 10 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 # The same as on older processors, whose vector units sum in another order: without AVX, then with AVX2 at most.
