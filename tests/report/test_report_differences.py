@@ -132,11 +132,11 @@ def test_a_table_without_centre_has_none():
 def test_the_reference_says_where_it_is_from(additive, monkeypatch):
     best = additive.targets[0].labels
     row = int(best.rows[int(np.argmin(best.values))])
-    monkeypatch.setattr("nasbuild.report.data._reference.centre_row", lambda *_: None)
+    monkeypatch.setattr("nasbuild.table._reference_changes.centre_row", lambda *_: None)
     found = reference_of(additive)
     assert (found.source, found.id) == ("best", additive.table.ids[row])
     assert found.architecture == additive.table.architectures[row]
-    monkeypatch.setattr("nasbuild.report.data._reference.centre_row", lambda *_: 3)
+    monkeypatch.setattr("nasbuild.table._reference_changes.centre_row", lambda *_: 3)
     found = reference_of(additive)
     assert (found.source, found.id) == ("table", additive.table.ids[3])
 

@@ -37,6 +37,7 @@ from nasbuild.table._reference_changes import (
     changed_parts,
     changes_summary,
     changes_text,
+    reference_row,
 )
 from nasbuild.table._table import Note, Table, short_id
 from nasbuild.table._template import template, template_architectures, template_rows
@@ -85,6 +86,7 @@ __all__ = [
     "read_metrics",
     "read_table",
     "read_tables",
+    "reference_row",
     "rows_without_support",
     "short_id",
     "stratified_split",

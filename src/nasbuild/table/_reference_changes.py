@@ -112,6 +112,27 @@ def centre_row(space: Space, architectures: Sequence[Architecture]) -> int | Non
     return row if len(others) and np.median(others) <= _NEAR * len(modules) else None
 
 
+def reference_row(
+    space: Space, architectures: Sequence[Architecture]
+) -> tuple[Architecture, int | None] | None:
+    """The declared reference, else the centre of the table, and its first row; None if there is neither.
+
+    The row is None if the declared reference was not evaluated.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.table import reference_row
+    >>> around = replace(space, reference=table.architectures[2])
+    >>> reference_row(around, table.architectures)[1], reference_row(space, table.architectures)
+    (2, None)
+    """
+    if space.reference is not None:
+        return space.reference, next((n for n, a in enumerate(architectures) if a == space.reference), None)
+    row = centre_row(space, architectures)
+    return None if row is None else (architectures[row], row)
+
+
 @dataclass(frozen=True)
 class ReferenceChanges:
     """How the rows of a table differ from a reference.
@@ -154,17 +175,12 @@ class ReferenceChanges:
         >>> ReferenceChanges.of(space, table.architectures) is None
         True
         """
-        declared = space.reference
-        if declared is None:
-            row = centre_row(space, architectures)
-            if row is None:
-                return None
-            reference = architectures[row]
-        else:
-            reference = declared
-            row = next((n for n, a in enumerate(architectures) if a == declared), None)
+        found = reference_row(space, architectures)
+        if found is None:
+            return None
+        reference, row = found
         parts = tuple(changed_parts(space, reference, a) for a in architectures)
-        return cls(reference, row, declared is not None, parts)
+        return cls(reference, row, space.reference is not None, parts)
 
     @property
     def counts(self) -> np.ndarray:

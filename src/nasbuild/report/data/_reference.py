@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbuild.space import Architecture, architecture_id
-from nasbuild.table import centre_row
+from nasbuild.table import reference_row
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit
@@ -37,15 +37,14 @@ class Reference:
 
 def reference_of(fit: Fit) -> Reference:
     """Returns the reference that the space declares, else the centre of the table, else the best measured."""
-    declared = fit.space.reference
-    if declared is not None:
-        row = fit.table.row_of.get(declared)
-        name = architecture_id(fit.space, declared) if row is None else fit.table.ids[row]
-        return Reference(declared, name, "space", "Differences are to the reference that the space declares.")
-    row = centre_row(fit.space, fit.table.architectures)
-    if row is not None:
-        text = "Differences are to the measured architecture from which the rows of the table differ least."
-        return Reference(fit.table.architectures[row], fit.table.ids[row], "table", text)
+    found = reference_row(fit.space, fit.table.architectures)
+    if found is not None:
+        reference, row = found
+        name = architecture_id(fit.space, reference) if row is None else fit.table.ids[row]
+        source, text = "table", "the measured architecture from which the rows of the table differ least"
+        if fit.space.reference is not None:
+            source, text = "space", "the reference that the space declares"
+        return Reference(reference, name, source, f"Differences are to {text}.")
     first = fit.targets[0]
     row = int(first.labels.rows[int(np.argmax(first.target.sign * first.labels.values))])
     text = f"Differences are to the best measured architecture by {first.target.name}."
