@@ -169,6 +169,7 @@ def design(
     *,
     single: bool = False,
     parts: Collection[str] | None = None,
+    sizes: Sequence[np.ndarray] | None = None,
 ) -> Design:
     """All terms that vary over the architectures; of terms with equal kernels, the first.
 
@@ -182,8 +183,10 @@ def design(
         Keep only terms in which every choice counts by itself (`SINGLE`).
     parts
         Names of terms of single parts (`part_term`) to add, beside those along stages; None for neither.
+    sizes
+        Expected sizes of all effects, for terms of these.
     """
-    terms, groups = Terms(space, passing, parts is not None), group_stages(space, architectures)
+    terms, groups = Terms(space, passing, parts is not None, sizes), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
     columns = [
         (name, np.unique(np.concatenate([found[name].keys for found in entries if name in found])))

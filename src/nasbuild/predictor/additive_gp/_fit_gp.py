@@ -13,6 +13,7 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._covariance import covariances, joint_covariance, residual_covariance
 from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._distance_blend import blended
+from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
 from nasbuild.predictor.additive_gp._fit_singles import SinglesFit, fit_singles
 from nasbuild.predictor.additive_gp._interaction_kernels import (
     InteractionKernels,
@@ -25,6 +26,7 @@ from nasbuild.predictor.additive_gp._interaction_kernels import (
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import maximise_evidence
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
+from nasbuild.predictor.additive_gp._ruined_rows import own_scale, ruined_rows
 from nasbuild.predictor.additive_gp._single_changes import rows_informative_of_scale, single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
@@ -151,13 +153,17 @@ def _of_singles(
     like: AdditiveGP | None,
 ) -> AdditiveGP:
     """The process of a table of single changes and joint rows."""
+    assert changes.row is not None
     rng = np.random.default_rng(seed)
-    order = np.argsort(changes.counts > 1, kind="stable")  # single changes first
-    order[(changes.counts <= 1).sum() :] = rng.permutation(order[(changes.counts <= 1).sum() :])
-    rows = np.sort(order[: recipe.most_rows])
+    passing = declared_identity(space) is not None and has_identity_layers(space)
+    single, ruined = changes.counts <= 1, ruined_rows(labels, changes.row)
+    own = own_scale(labels, changes.row, single, ruined) if like is None else like.warp
+    sizes = None if passing else expected_sizes(space, architectures, own.forward(labels), changes, ruined)
+    # Single changes come first. Ruined rows are known to the expected sizes only.
+    joint = rng.permutation(np.flatnonzero(~single & ~ruined))
+    rows = np.sort(np.concatenate([np.flatnonzero(single & ~ruined), joint])[: recipe.most_rows])
     architectures, labels = [architectures[i] for i in rows], labels[rows]
     changes = changes.among(rows)
-    passing = declared_identity(space) is not None and has_identity_layers(space)
     table, found = fit_singles(
         space,
         architectures,
@@ -165,6 +171,8 @@ def _of_singles(
         changes,
         recipe,
         passing,
+        own=replace(own, low=float(labels.min()), high=float(labels.max())),
+        sizes=sizes,
         seed=seed,
         warp=None if like is None else like.warp,
     )
@@ -264,6 +272,7 @@ def _posterior(
         radials,
         passing=learnt.passing,
         joint=None if single is None else single.kernel,
+        sizes=None if single is None else single.sizes,
     )
     return process.of_rows(table)
 

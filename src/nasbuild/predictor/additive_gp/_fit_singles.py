@@ -15,6 +15,7 @@ from nasbuild.predictor.additive_gp._interaction_kernels import prior_centre, te
 from nasbuild.predictor.additive_gp._joint_kernel import REACHES, WIDTHS, JointKernel
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER, maximise_without_noise, solve
+from nasbuild.predictor.additive_gp._ruined_rows import anchored_warp
 from nasbuild.predictor.additive_gp._single_parts import SingleParts, effect_tables, typical
 from nasbuild.predictor.additive_gp._terms import Terms, part_term
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -29,7 +30,7 @@ _SCALE_NATS = (
     1.0  # evidence required before effects are said to add up on another scale than that of the labels
 )
 _STEP, _PATIENCE = 2.0, 2  # factor between bends that are tried, and how many worse ones end the search
-_OPEN = 1e-3  # of the largest prior variance, from which on single changes leave effects of joint rows open
+_OPEN = 1e-3  # of a joint row's prior variance, from which on single changes leave its effects open
 _ROUNDS = 3  # in which such effects and the interactions that depend on them are found in turn
 _MOST_OPEN = 300  # parts with a variance of their own
 
@@ -48,6 +49,8 @@ class SinglesFit:
         The kernel of joint rows, with the parts of all rows, (rows, parts).
     log
         Log variances of the joint kernel, the noise of joint rows last.
+    sizes
+        Expected sizes of all effects, if there are terms of these.
     objective
         Negative log density of the joint rows' labels given the single changes, in nats; comparable between scales.
     """
@@ -57,6 +60,7 @@ class SinglesFit:
     kernel: JointKernel
     features: np.ndarray
     log: np.ndarray
+    sizes: tuple[np.ndarray, ...] | None
     objective: float = 0.0
 
     @property
@@ -73,6 +77,8 @@ def fit_singles(
     recipe: AdditiveRecipe,
     passing: bool,
     *,
+    own: Warp,
+    sizes: tuple[np.ndarray, ...] | None,
     seed: int = 0,
     warp: Warp | None = None,
 ) -> tuple[Design, SinglesFit]:
@@ -87,22 +93,27 @@ def fit_singles(
     ----------
     changes
         Of these architectures; its ``row`` is the measured reference.
+    own
+        The scale that is assumed until joint rows show another (`own_scale`).
+    sizes
+        Expected sizes of all effects (`expected_sizes`), if there are terms of these.
     warp
         A scale that is known already; searched for if None.
     """
     row = changes.row
     assert row is not None
     opened = _open_parts(changes)
-    table = anchored(design(space, architectures, recipe.without, passing, single=True, parts=opened), row)
-    terms = Terms(space, passing, True)
+    single = changes.counts <= 1
+    table = design(space, architectures, recipe.without, passing, single=True, parts=opened, sizes=sizes)
+    table = anchored(table, row)
+    terms = Terms(space, passing, True, sizes)
     parts = [
         SingleParts.of(u, stage, stage.encode(module), table, terms)
         for u, (stage, module) in enumerate(zip(space.stages, architectures[row].modules, strict=True))
     ]
     groups = group_stages(space, architectures)
-    single = changes.counts <= 1
-    problem = _Problem(space, table, parts, groups, labels, row, single, recipe, seed)
-    best = problem.attempt(warp or problem.warp(1.0, 1.0), None)
+    problem = _Problem(space, table, parts, groups, labels, row, single, recipe, seed, sizes, own)
+    best = problem.attempt(warp or own, None)
     return table, problem.best_scale(best) if warp is None and not single.all() else best
 
 
@@ -119,6 +130,8 @@ class _Problem:
     single: np.ndarray
     recipe: AdditiveRecipe
     seed: int
+    sizes: tuple[np.ndarray, ...] | None
+    own: Warp
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -145,7 +158,7 @@ class _Problem:
         centre = prior_centre(self.table.terms)
         log, _ = maximise_without_noise(
             term_kernels(self.table, some),
-            self.warp(1.0, 1.0).forward(self.labels)[some],
+            self.own.forward(self.labels)[some],
             centre,
             centre,
             np.full(len(centre), self.recipe.prior_width),
@@ -169,28 +182,23 @@ class _Problem:
             return rows
         return np.sort(np.random.default_rng(self.seed).permutation(rows)[:most])
 
-    def warp(self, power: float, bend: float) -> Warp:
-        """A scale that is 0 at the reference and straight there, and bends where the excess passes ``bend``.
-
-        Standardised so that single changes have mean square 1.
-        """
-        ends = float(self.labels.min()), float(self.labels.max())
-        raw = Warp(power, float(self.labels[self.row]), bend, 0.0, 1.0, *ends)
-        square = float(np.mean(raw.forward(self.labels[self.known]) ** 2))
-        return replace(raw, spread=float(np.sqrt(square)) or 1.0)
-
     def best_scale(self, best: SinglesFit) -> SinglesFit:
-        """The scale of highest density: plain, or bent one way or the other from some excess on."""
+        """The scale of highest density: the labels' own, or bent one way or the other from some excess on."""
         excess = self.labels - self.labels[self.row]
         least, most = 2 * typical(excess[self.known]), 2 * float(np.abs(excess).max())
-        for power in (0.0, 2.0):
-            bend, worse, last = most, 0, best
-            while bend >= least and worse < _PATIENCE:
-                last = self.attempt(self.warp(power, bend), last)
+        own, std = self.own.power, self.own.std
+        for power, first, step in (
+            [(0.0, most, 1 / _STEP), (2.0, most, 1 / _STEP)]
+            if own == 1
+            else [(own, std / _STEP, 1 / _STEP), (own, std * _STEP, _STEP)]
+        ):
+            bend, worse, last = first, 0, best
+            while least <= bend <= most and worse < _PATIENCE:
+                last = self.attempt(anchored_warp(power, bend, self.labels, self.row, self.known), last)
                 last = replace(last, objective=last.objective + _SCALE_NATS)
                 worse = 0 if last.objective < best.objective else worse + 1
                 best = last if last.objective < best.objective else best
-                bend /= _STEP
+                bend *= step
         return best
 
     def attempt(self, warp: Warp, start: SinglesFit | None) -> SinglesFit:
@@ -201,8 +209,9 @@ class _Problem:
         if not len(joint):
             return self._fit(warp, self.theta, known, alpha, _CENTRES + np.log(_UNTESTED))
         cross = self.total[np.ix_(joint, known)]
-        left = self.total[np.ix_(joint, joint)] - cross @ cho_solve(inverse, cross.T)
-        if left.max() > _OPEN * self.total.max():
+        prior = np.diag(self.total)[joint]
+        left = prior - (cross * cho_solve(inverse, cross.T).T).sum(axis=1)
+        if (left > _OPEN * prior).any():
             return self._with_open_effects(warp, z)
         found = self._fit(warp, self.theta, known, alpha, _CENTRES if start is None else start.log)
         own = found.features[joint]
@@ -243,7 +252,7 @@ class _Problem:
         """From the inverse covariance of some rows times their warped labels."""
         weights = _weights(self.table, theta, rows, alpha)
         kernel = JointKernel(self.space, effect_tables(self.parts, weights), np.exp(log[:-1]))
-        return SinglesFit(warp, theta, kernel, kernel.features(self.groups), log)
+        return SinglesFit(warp, theta, kernel, kernel.features(self.groups), log, self.sizes)
 
     @staticmethod
     def _with(found: SinglesFit, log: np.ndarray, objective: float) -> SinglesFit:

@@ -13,6 +13,7 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._design_matrix import Term
 from nasbuild.predictor.additive_gp._joint_kernel import NAMES, JointKernel
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
+from nasbuild.predictor.additive_gp._single_parts import choices_shape
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.space import Architecture, Space
 
@@ -43,6 +44,7 @@ def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
         "passing": np.array([gp.passing], dtype=np.int64),
         "radials": np.array([len(gp.radials)], dtype=np.int64),
         **_joint_arrays(gp.joint),
+        **_size_arrays(gp.sizes),
     }
     for r, radial in enumerate(gp.radials):
         arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
@@ -89,7 +91,7 @@ def additive_gp_from_arrays(
         for name in ("scales", "theta", "interaction_theta"):
             _require(arrays[name], (count,), real)
         _require(arrays["radials"], (1,), whole)
-        joint = _joint(arrays, space)
+        joint, sizes = _joint(arrays, space), _sizes(arrays, space)
         radials = int(arrays["radials"][0])
         if not 0 <= radials <= len(arrays):
             raise ValueError("an impossible number of radial kernels")
@@ -125,6 +127,7 @@ def additive_gp_from_arrays(
             "passing",
             "radials",
             *_joint_arrays(joint),
+            *_size_arrays(sizes),
         }
         expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
@@ -164,6 +167,7 @@ def additive_gp_from_arrays(
         radials=tuple(Radial(*(arrays[f"radial{r}.{part}"] for part in _RADIAL)) for r in range(radials)),
         passing=bool(arrays["passing"][0]),
         joint=joint,
+        sizes=sizes,
         **plain,
     )
 
@@ -174,19 +178,33 @@ def _joint_arrays(joint: JointKernel | None) -> dict[str, np.ndarray]:
     return {"joint": joint.variances} | {f"joint.{u}": own for u, own in enumerate(joint.effects)}
 
 
+def _size_arrays(sizes: Sequence[np.ndarray] | None) -> dict[str, np.ndarray]:
+    return {} if sizes is None else {f"size.{u}": own for u, own in enumerate(sizes)}
+
+
 def _joint(arrays: dict[str, np.ndarray], space: Space) -> JointKernel | None:
     if "joint" not in arrays:
         return None
     _require(arrays["joint"], (len(NAMES),), np.dtype(np.float64))
-    effects = []
-    for u, stage in enumerate(space.stages):
-        choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
-        shape = (1 + max(stage.depths), max(len(stage.features), 1), choices)
-        _require(arrays[f"joint.{u}"], shape, np.dtype(np.float64))
-        effects.append(arrays[f"joint.{u}"])
     if arrays["joint"].min() < 0:
         raise ValueError("a variance below 0")
-    return JointKernel(space, tuple(effects), arrays["joint"])
+    return JointKernel(space, _of_choices(arrays, "joint", space), arrays["joint"])
+
+
+def _sizes(arrays: dict[str, np.ndarray], space: Space) -> tuple[np.ndarray, ...] | None:
+    if "size.0" not in arrays:
+        return None
+    found = _of_choices(arrays, "size", space)
+    if min(own.min() for own in found) < 0:
+        raise ValueError("a size below 0")
+    return found
+
+
+def _of_choices(arrays: dict[str, np.ndarray], name: str, space: Space) -> tuple[np.ndarray, ...]:
+    """An array for each stage with a number for every choice of every part."""
+    for u, stage in enumerate(space.stages):
+        _require(arrays[f"{name}.{u}"], choices_shape(stage), np.dtype(np.float64))
+    return tuple(arrays[f"{name}.{u}"] for u in range(len(space.stages)))
 
 
 def _require(array: np.ndarray, shape: tuple[int | None, ...], kind: np.dtype) -> None:

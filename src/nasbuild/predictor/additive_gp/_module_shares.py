@@ -54,6 +54,8 @@ class ModuleShares:
     joint
         In a table of single changes, the kernel of their interactions. Rows and scale are then centred on the reference,
         and only rows that change several parts have noise.
+    sizes
+        In such a table, expected sizes of all effects, if terms of these are used (`expected_sizes`).
     """
 
     space: Space
@@ -75,6 +77,7 @@ class ModuleShares:
     interaction_share: float = 1.0
     passing: bool = False
     joint: JointKernel | None = None
+    sizes: tuple[np.ndarray, ...] | None = None
 
     @property
     def samples(self) -> int:
@@ -169,7 +172,7 @@ class ModuleShares:
 
     @cached_property
     def _terms(self) -> Terms:
-        return Terms(self.space, self.passing, self.joint is not None)
+        return Terms(self.space, self.passing, self.joint is not None, self.sizes)
 
     @cached_property
     def _seen(self) -> dict[int | None, Values]:

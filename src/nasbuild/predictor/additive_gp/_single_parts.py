@@ -56,14 +56,23 @@ class SingleParts:
                         codes.append(_consistent(stage, changed, f))
         modules = group_codes(codes)
         rows = scaled_rows(table.terms, [grouped_entries(terms, u, modules)], [modules])
-        choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
-        shape = 1 + max(stage.depths), max(len(stage.features), 1), choices
-        return cls(shape, np.array(places, dtype=np.int64).reshape(-1, 3), csr_matrix(rows.whole))
+        return cls(
+            choices_shape(stage), np.array(places, dtype=np.int64).reshape(-1, 3), csr_matrix(rows.whole)
+        )
 
     def effects(self, weights: np.ndarray) -> np.ndarray:
         """Effect of each choice by the weights of all columns, (choices,)."""
         values = self.rows @ weights
         return values[1:] - values[0]
+
+
+def choices_shape(stage: Stage) -> tuple[int, int, int]:
+    """Shape of an array with a number for every choice of every part of a stage: (1 + places, features, choices).
+
+    Row 0 is for numbers of layers, in the order of the stage's depths.
+    """
+    choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
+    return 1 + max(stage.depths), max(len(stage.features), 1), choices
 
 
 def _consistent(stage: Stage, code: np.ndarray, changed: int) -> np.ndarray:

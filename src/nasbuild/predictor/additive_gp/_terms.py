@@ -21,6 +21,7 @@ from nasbuild.predictor.additive_gp._numeric_features import (
     plain_numbers,
 )
 from nasbuild.predictor.additive_gp._stage_kinds import positions_along
+from nasbuild.predictor.additive_gp._vocabularies import vocabularies
 from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity_layers
 from nasbuild.space import Space, features_by_name
 
@@ -32,6 +33,8 @@ PART = "part"
 """Kind of the terms of one feature at one place; their names end in stage, place and feature."""
 ALONG = "along"
 """Kind of the terms of choices along stages of one kind: like ``choice``, but near stages are more alike."""
+EXPECTED = ("expected", "expected@choice", "expected@part", "expected@both")
+"""Kinds of the terms of expected sizes of effects: one factor for all, one for each choice, each part, or each of both."""
 _ALONE = (
     "depth@stage",
     "layers@stage",
@@ -45,7 +48,7 @@ _ALONE = (
 )
 
 _EVERYWHERE = ("depth", "layers", "choice", "number", "plain", "once", "size", "first", "last")
-SINGLE = {*_EVERYWHERE, *(f"{one}@stage" for one in (*_EVERYWHERE, "curve")), "choice@place"}
+SINGLE = {*_EVERYWHERE, *(f"{one}@stage" for one in (*_EVERYWHERE, "curve")), "choice@place", *EXPECTED}
 """Kinds of terms in which every choice counts by itself, independent of the others."""
 
 
@@ -103,11 +106,20 @@ class Terms:
 
     With ``passing``, modules are seen without their identity layers, so that modules that make the same network have
     the same entries. With ``parts``, every feature at every place also has a term of its own (`PART`), and one that is
-    smooth along stages of one kind (`ALONG`).
+    smooth along stages of one kind (`ALONG`). With ``sizes``, the expected sizes of all effects (`expected_sizes`), there
+    are terms of these as well (`EXPECTED`).
     """
 
-    def __init__(self, space: Space, passing: bool = False, parts: bool = False) -> None:
+    def __init__(
+        self,
+        space: Space,
+        passing: bool = False,
+        parts: bool = False,
+        sizes: Sequence[np.ndarray] | None = None,
+    ) -> None:
         self.space = space
+        self._sizes = None if passing else sizes
+        self._vocabulary = vocabularies(space) if self._sizes is not None else {}
         self._parts = parts
         self._along = positions_along(space.stages) if parts else []
         self._passing = [identity_choices(space, stage) for stage in space.stages] if passing else None
@@ -175,6 +187,35 @@ class Terms:
         for bumps, own in self._ranges[name].items():
             yield f"curve@stage:{name}:{bumps}", own
 
+    def _expected(
+        self, stage: int, codes: np.ndarray, categories: Sequence[np.ndarray]
+    ) -> Iterator[tuple[str, Entries]]:
+        """Terms of expected sizes, of the number of layers and of every feature at every place."""
+        assert self._sizes is not None
+        definition, sizes = self.space.stages[stage], self._sizes[stage]
+        modules, depth, _ = codes.shape
+        rows = np.arange(modules)
+        of_depth = np.full((modules, 1), sizes[0, 0, definition.depths.index(depth)])
+        none = len(self._number)
+        found = [(none, none, np.full((modules, 1), depth), of_depth, np.full(1, -1))]
+        places = np.arange(depth)
+        for f, feature in enumerate(definition.features):
+            values = sizes[1 + places[None], f, codes[:, :, f]]
+            numbers = (self._number[name] for name in (feature.name, self._vocabulary[feature.name]))
+            found.append((*numbers, categories[f], values, places))
+        for number, vocabulary, choice, values, place in found:
+            row, at = np.nonzero(values)
+            choice, place, value = choice[row, at], place[at], values[row, at]
+            zero = np.zeros_like(choice)
+            keys = (
+                hash_key(zero),
+                hash_key(choice, vocabulary),
+                hash_key(zero + stage, place, number),
+                hash_key(choice, number, stage, place),
+            )
+            for name, key in zip(EXPECTED, keys, strict=True):
+                yield name, Entries(rows[row], key, value)
+
     def _free(self, stage: int) -> list[int]:
         """Features that differ from layer to layer."""
         definition = self.space.stages[stage]
@@ -218,6 +259,8 @@ class Terms:
                 ("layers@stage", own_trend, hash_key(one, stage)),
             ):
                 yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
+        if self._sizes is not None:
+            yield from self._expected(stage, codes, categories)
         if not width:
             return
         if not depth:

@@ -70,11 +70,14 @@ def column_roles(
     patterns = index_patterns([rest for _, _, rest in sided])
     sizes = Counter((p.container, p.feature, len(p.indices)) for p in patterns if p.indices)
     roles.id = _id_column(sided)
+    held = Counter(value for column in columns if column.type == "text" for value in column.distinct)
     for (column, side, rest), pattern in zip(sided, patterns, strict=True):
         if column is roles.id:
             continue
         several = sizes[pattern.container, pattern.feature, len(pattern.indices)]
-        role = _role(column, side, rest, several, wanted, structured, questions)
+        # Texts that other columns have as well are choices, however many there are; ids and remarks are not.
+        common = 2 * sum(held[value] > 1 for value in column.distinct) > len(column.distinct)
+        role = _role(column, side, rest, several, common, wanted, structured, questions)
         if role == "metric":
             if (
                 pattern.indices
@@ -128,6 +131,7 @@ def _role(
     side: Side | None,
     rest: str,
     several: int,
+    common: bool,
     wanted: Collection[str],
     structured: bool,
     questions: Questions,
@@ -165,7 +169,7 @@ def _role(
     if structured and side is None and not several:
         # Where parts of the network have a prefix, what has none is no part.
         return "ignored"
-    if column.type == "text" and distinct > max(_FEW, min(_MANY_CHOICES, rows / 2)):
+    if column.type == "text" and not common and distinct > max(_FEW, min(_MANY_CHOICES, rows / 2)):
         return "ignored"
     return "part"
 

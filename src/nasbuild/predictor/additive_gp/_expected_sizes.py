@@ -1,0 +1,179 @@
+"""How large the effect of a choice at a part is expected to be: how much the part matters, times how much the choice does."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nasbuild.predictor.additive_gp._single_parts import choices_shape
+from nasbuild.predictor.additive_gp._stage_kinds import stage_kinds
+from nasbuild.predictor.additive_gp._vocabularies import vocabularies
+from nasbuild.space import ABSENT, Architecture, Space, choice_key
+from nasbuild.table import Part, ReferenceChanges
+
+_FLOOR = 0.1  # of the median size of a choice's effects, below which an effect counts as this small
+_SWEEPS = 10  # of the median polish
+_DEPTH = "depth"  # in the place of a feature's name
+
+_Choice = tuple[str, Hashable]
+"""The name of a vocabulary (`vocabularies`) and a choice, or `_DEPTH` and a number of layers."""
+
+
+class _Effect(NamedTuple):
+    """Size of the label's change by single change."""
+
+    part: Part
+    choice: _Choice
+    size: float
+
+
+def expected_sizes(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    changes: ReferenceChanges,
+    ruined: np.ndarray,
+) -> tuple[np.ndarray, ...] | None:
+    """Expected size of the effect of every choice at every part of the reference, in the label's unit.
+
+    A part that suffers much from one choice suffers much from others. So the logarithm of an effect's size is about a
+    number of the part plus a number of the choice. Both are found from single changes by median polish (Tukey, Exploratory
+    Data Analysis, 1977, chapter 10), which a few noisy or ruinous measurements hardly bend. A choice without single changes
+    has its number from joint rows that contain it. A part without them has the mean of its like: the same feature of
+    stages whose names differ in numbers only.
+
+    Parameters
+    ----------
+    changes
+        Of these architectures; its ``row`` is the measured reference.
+    ruined
+        Which rows are ruined, (rows,). A single change that ruins the network keeps its own size.
+
+    Returns
+    -------
+    For each stage (1 + places, features, choices), 0 at the reference's choice. Row 0 holds numbers of layers, in the order
+    of the stage's depths. None where no feature has rows with two choices beside that of the reference: then there is
+    nothing to multiply.
+    """
+    excess = np.abs(labels - labels[changes.row])
+    named = vocabularies(space)
+    rows = [
+        {part: _choice(space, named, architecture, part) for part in parts}
+        for architecture, parts in zip(architectures, changes.parts, strict=True)
+    ]
+    single = [
+        _Effect(part, choice, float(size))
+        for row, size in zip(rows, excess, strict=True)
+        if len(row) == 1
+        for part, choice in row.items()
+    ]
+    choices = {choice for row in rows for choice in row.values() if choice[0] != _DEPTH}
+    if len(choices) == len({name for name, _ in choices}):
+        return None
+    of_part, of_choice = _median_polish(single)
+    if not of_part:
+        return None
+    kinds = stage_kinds(space.stages)
+    like: dict[Hashable, list[float]] = defaultdict(list)
+    for part, number in of_part.items():
+        like[kinds[part.stage][0], part.layer, part.feature].append(number)
+    whole = float(np.mean(list(of_part.values())))
+
+    def part_number(part: Part) -> float:
+        same = like.get((kinds[part.stage][0], part.layer, part.feature))
+        return of_part.get(part, float(np.mean(same)) if same else whole)
+
+    joint = [(row, float(size)) for row, size in zip(rows, excess, strict=True) if len(row) > 1 and size > 0]
+    # Numbers of parts compare within a vocabulary only, those of parts with a typical choice everywhere.
+    usual = _typical_numbers(of_choice)
+    weights = [{part: np.exp(part_number(part) + usual(row[part])) for part in row} for row, _ in joint]
+    of_choice = {c: n + usual(c) for c, n in _of_joint_rows(joint, weights).items()} | of_choice
+
+    ruinous = {
+        next(iter(row.items())): float(excess[i]) for i, row in enumerate(rows) if len(row) == 1 and ruined[i]
+    }
+
+    def size(part: Part, choice: _Choice) -> float:
+        product = float(np.exp(part_number(part) + of_choice.get(choice, usual(choice))))
+        return ruinous.get((part, choice), product)
+
+    found = []
+    for u, (stage, module) in enumerate(zip(space.stages, changes.reference.modules, strict=True)):
+        own = np.zeros(choices_shape(stage))
+        for d, depth in enumerate(stage.depths):
+            if depth != len(module):
+                own[0, 0, d] = size(Part(u, None, None), (_DEPTH, depth))
+        for n, layer in enumerate(module):
+            for f, feature in enumerate(stage.features):
+                if layer[f] is ABSENT or (n and feature.name in stage.shared):
+                    continue
+                for c, choice in enumerate(feature.choices):
+                    if c != feature.absent and choice_key(choice) != choice_key(layer[f]):
+                        own[1 + n, f, c] = size(
+                            Part(u, n, feature.name), (named[feature.name], choice_key(choice))
+                        )
+        found.append(own)
+    return tuple(found)
+
+
+def _typical_numbers(of_choice: Mapping[_Choice, float]) -> Callable[[_Choice], float]:
+    """Median number of the choices of a choice's vocabulary, else of all."""
+    numbers: dict[str, list[float]] = defaultdict(list)
+    for (name, _), number in of_choice.items():
+        numbers[name].append(number)
+    median = {name: float(np.median(own)) for name, own in numbers.items()}
+    whole = float(np.median(list(of_choice.values())))
+    return lambda choice: median.get(choice[0], whole)
+
+
+def _choice(space: Space, named: Mapping[str, str], architecture: Architecture, part: Part) -> _Choice:
+    module = architecture.modules[part.stage]
+    if part.layer is None or part.feature is None:
+        return _DEPTH, len(module)
+    names = [feature.name for feature in space.stages[part.stage].features]
+    return named[part.feature], choice_key(module[part.layer][names.index(part.feature)])
+
+
+def _median_polish(single: Sequence[_Effect]) -> tuple[dict[Part, float], dict[_Choice, float]]:
+    """A number of each part and each choice: their sums are about the logarithms of the effects' sizes."""
+    by_choice: dict[_Choice, list[float]] = defaultdict(list)
+    for effect in single:
+        by_choice[effect.choice].append(effect.size)
+    least = {choice: _FLOOR * float(np.median(sizes)) for choice, sizes in by_choice.items()}
+    kept = [effect for effect in single if least[effect.choice] > 0]
+    log = {effect[:2]: np.log(max(effect.size, least[effect.choice])) for effect in kept}
+    of_part: dict[Part, float] = dict.fromkeys((part for part, _ in log), 0.0)
+    of_choice: dict[_Choice, float] = dict.fromkeys((choice for _, choice in log), 0.0)
+    for _ in range(_SWEEPS):
+        left: dict[_Choice, list[float]] = defaultdict(list)
+        for (part, choice), value in log.items():
+            left[choice].append(value - of_part[part])
+        of_choice = {choice: float(np.median(values)) for choice, values in left.items()}
+        rest: dict[Part, list[float]] = defaultdict(list)
+        for (part, choice), value in log.items():
+            rest[part].append(value - of_choice[choice])
+        of_part = {part: float(np.median(values)) for part, values in rest.items()}
+    return of_part, of_choice
+
+
+def _of_joint_rows(
+    joint: Sequence[tuple[Mapping[Part, _Choice], float]], weights: Sequence[Mapping[Part, float]]
+) -> dict[_Choice, float]:
+    """Numbers of choices from joint rows: a row's effect for each unit of changed weight.
+
+    Of several rows with a choice, those count most that consist mainly of it.
+    """
+    sums: dict[_Choice, float] = defaultdict(float)
+    shares: dict[_Choice, float] = defaultdict(float)
+    for (row, size), weight in zip(joint, weights, strict=True):
+        total = sum(weight.values())
+        held: dict[_Choice, float] = defaultdict(float)
+        for part, choice in row.items():
+            held[choice] += weight[part] / total
+        for choice, share in held.items():
+            sums[choice] += share**2 * np.log(size / total)
+            shares[choice] += share**2
+    return {choice: sums[choice] / shares[choice] for choice in sums}
