@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from nasbuild.predictor.additive_gp._covariance import covariances, joint_covariance, residual_covariance
-from nasbuild.predictor.additive_gp._design_matrix import NOTHING, Design, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._design_matrix import NOTHING, grouped_entries, scaled_rows
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
 from nasbuild.predictor.additive_gp._module_shares import ModuleShares
@@ -250,8 +250,7 @@ class AdditiveGP(ModuleShares):
         prior
             Prior covariance without noise, (architectures, architectures) if ``whole``, else its diagonal.
         """
-        rows, n = scaled_rows(self.terms, entries, groups), len(groups[0].of_architecture)
-        others = Design(self.terms, rows, self.means)
+        others, n = self._rows_of(groups, entries), len(groups[0].of_architecture)
         sums, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
         mean = sums.copy()
         size = (n, len(self.architectures))
@@ -279,7 +278,7 @@ class AdditiveGP(ModuleShares):
             cross += k
             prior += self.joint.kernel(changed, changed) if whole else self.joint.diagonal(changed)
         if self.interaction_variance:
-            at, g = self.interaction.at(rows), self.interaction
+            at, g = self.interaction.at(others.values), self.interaction
             k = self.interaction_variance * g.kernel(at, g.features)
             mean += self.interaction_share * (k @ self.alpha)
             cross += k

@@ -112,43 +112,63 @@ class Design:
     Attributes
     ----------
     values
-        Rows of all terms, not centred.
+        Rows of all terms; not centred, unless ``centred``.
     means
         Mean row of each term and stage, (stages, columns) each.
+    centred
+        Whether ``values`` are less the means. Worth it where most rows are equal to the means in most columns, as single
+        changes are to their reference: products of sparse rows then cost little.
     """
 
     terms: tuple[Term, ...]
     values: Rows
     means: tuple[np.ndarray, ...]
+    centred: bool = False
 
     def rows(self, t: int) -> csr_matrix:
-        """All rows of a term, not centred."""
+        """All rows of a term; less `mean`, they are centred."""
         return self.values.part(t)
+
+    def mean(self, t: int) -> np.ndarray:
+        """What centres the rows of a term, (columns,)."""
+        mean = self.means[t].sum(axis=0)
+        return np.zeros_like(mean) if self.centred else mean
+
+    def less_means(self) -> Design:
+        """The same design with centred values."""
+        if not self.terms:
+            return self
+        return Design(self.terms, self.values.less(np.concatenate(self.means, axis=1)), self.means, True)
 
     def kernel(self, t: int, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Inner products of the centred rows of a term, (rows, rows)."""
-        mean = self.means[t].sum(axis=0)
+        mean = self.mean(t)
         if len(mean) <= _DENSE:
             centred = self.values.dense(t)[some] - mean
             return centred @ centred.T
         rows = self.rows(t)[some]
-        product, along = (rows @ rows.T).toarray(), rows @ mean
+        product = (rows @ rows.T).toarray()
+        if self.centred:
+            return product
+        along = rows @ mean
         return product - along[:, None] - along[None, :] + mean @ mean
 
     def diagonal(self, t: int) -> np.ndarray:
         """Inner products of the centred rows of a term with themselves, (rows,)."""
-        mean = self.means[t].sum(axis=0)
+        mean = self.mean(t)
         return self.values.squares(t) - 2 * self.values.times(t, mean) + float(mean @ mean)
 
     def cross(self, t: int, table: Design) -> tuple[np.ndarray, np.ndarray]:
         """Inner products with a table's rows of a term, (rows, table's rows), and of the rows with themselves.
 
-        Both are centred by the means, which are the table's.
+        Both are centred by the means, which are the table's; values of both are centred already, or of neither.
         """
-        mean, own = self.means[t].sum(axis=0), self.diagonal(t)
+        mean, own = self.mean(t), self.diagonal(t)
         if len(mean) <= _DENSE:
             return (self.values.dense(t) - mean) @ (table.values.dense(t) - mean).T, own
         product = (self.rows(t) @ table.rows(t).T).toarray()
+        if self.centred:
+            return product, own
         along, square = self.values.times(t, mean), float(mean @ mean)
         return product - along[:, None] - table.values.times(t, mean)[None, :] + square, own
 
@@ -158,6 +178,7 @@ class Design:
             tuple(self.terms[t] for t in kept),
             self.values.select(kept),
             tuple(self.means[t] for t in kept),
+            self.centred,
         )
 
 

@@ -233,7 +233,7 @@ def _posterior(
     )
     factor = cholesky(additive + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
-    means = [table.means[t].sum(axis=0) for t in range(len(kept))]
+    means = [table.mean(t) for t in range(len(kept))]
     prior_draws = [
         np.sqrt(v) * rng.normal(size=(len(term.keys), samples))
         for v, term in zip(theta, table.terms, strict=True)
@@ -274,7 +274,7 @@ def _posterior(
         joint=None if single is None else single.kernel,
         sizes=None if single is None else single.sizes,
     )
-    return process.of_rows(table)
+    return process.of_rows(table, factor)
 
 
 def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:

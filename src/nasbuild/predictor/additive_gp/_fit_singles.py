@@ -277,13 +277,13 @@ def anchored(table: Design, row: int) -> Design:
     at_row = [stage.tocsr()[row].toarray().ravel() for stage in table.values.stages]
     whole = np.array(at_row).reshape(len(at_row), int(first[-1]))
     means = tuple(whole[:, first[t] : first[t + 1]] for t in range(len(table.terms)))
-    return Design(table.terms, table.values, means)
+    return Design(table.terms, table.values, means).less_means()
 
 
 def _weights(table: Design, theta: np.ndarray, some: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Posterior mean weights of all columns, given the inverse covariance of some rows times their labels."""
     found = np.zeros(int(table.values.first[-1]))
     for t, v in enumerate(theta):
-        mean = table.means[t].sum(axis=0)
+        mean = table.mean(t)
         found[table.values.columns(t)] = v * (table.rows(t)[some].T @ alpha - mean * alpha.sum())
     return found

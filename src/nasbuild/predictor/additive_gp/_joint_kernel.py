@@ -64,6 +64,13 @@ class JointKernel:
 
     def kernels(self, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
         """Each kernel between rows of features, without its variance, (rows of a, rows of b)."""
+        rows, columns = np.flatnonzero(self.joint(a)), np.flatnonzero(self.joint(b))
+        if len(rows) < len(a) or len(columns) < len(b):
+            # Single changes have none, and are most rows of large tables.
+            whole = [np.zeros((len(a), len(b))) for _ in NAMES]
+            for kernel, own in zip(whole, self.kernels(a[rows], b[columns]), strict=True):
+                kernel[np.ix_(rows, columns)] = own
+            return whole
         roots, others = np.sqrt(np.abs(a)), np.sqrt(np.abs(b))
         found = [np.zeros((len(a), len(b))) for _ in REACHES]
         for distance, (first, second) in self._neighbours.items():

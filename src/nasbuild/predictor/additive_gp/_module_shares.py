@@ -155,16 +155,20 @@ class ModuleShares:
         """Choices and depths that no architecture learnt from has."""
         return UnseenChoices.of(self.space, self.architectures, self.passing)
 
-    def of_rows(self, table: Design) -> Self:
-        """This process with the table's rows cached, so that they need not be made again."""
-        self.__dict__["_design"] = table  # where `cached_property` looks
+    def of_rows(self, table: Design, factor: np.ndarray) -> Self:
+        """This process with the table's rows and the factor of their covariance cached, so that they are not made again."""
+        self.__dict__.update(_design=table, _factor=factor)  # where `cached_property` looks
         return self
 
     @cached_property
     def _design(self) -> Design:
         """The table's rows, made from the architectures rather than stored."""
-        groups, entries = self._grouped(self.architectures)
-        return Design(self.terms, scaled_rows(self.terms, entries, groups), self.means)
+        return self._rows_of(*self._grouped(self.architectures))
+
+    def _rows_of(self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]]) -> Design:
+        """The design of architectures in the terms of the table."""
+        found = Design(self.terms, scaled_rows(self.terms, entries, groups), self.means)
+        return found if self.joint is None else found.less_means()
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:

@@ -96,6 +96,20 @@ class Rows:
             parts.append(csc_matrix((values, part.indices, part.indptr), shape=part.get_shape()))
         return Rows(tuple(parts), self.first)
 
+    def less(self, means: np.ndarray) -> Rows:
+        """The rows less one row for each stage, (stages, columns); what is equal to it is not stored."""
+        parts = []
+        for part, mean in zip(self.stages, means, strict=True):
+            held = np.flatnonzero(mean)
+            every = np.arange(self.count)
+            values = np.concatenate([part.data, np.repeat(-mean[held], self.count)])
+            rows = np.concatenate([part.indices, np.tile(every, len(held))])
+            columns = np.concatenate([column_of_each(part), np.repeat(held, self.count)])
+            centred = csc_matrix((values, (rows, columns)), shape=part.get_shape())
+            centred.eliminate_zeros()
+            parts.append(centred)
+        return Rows(tuple(parts), self.first)
+
     def _part(self, matrix: csc_matrix, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Values of a term's columns, their rows, and where each column's begin, (columns + 1,)."""
         ends = matrix.indptr[self.first[t] : self.first[t + 1] + 1]
