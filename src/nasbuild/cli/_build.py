@@ -120,8 +120,10 @@ def build(
     for reason in found.infeasible:
         out.line(f"note: skipped {reason}", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
-    if any(row["extrapolates"] for row in rows):
-        print_words(out, "extrapolates")
+    words = ["extrapolates"] if any(row["extrapolates"] for row in rows) else []
+    words += ["front", "hypervolume"] if front else []
+    if words:
+        print_words(out, *words)
     if not all(row["metrics"] for row in rows):
         _print_next(out, found.fit, fit, out_file)
     result = {

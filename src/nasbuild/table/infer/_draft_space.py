@@ -180,7 +180,7 @@ class DraftSpace:
             names[name] = column.name
             if direction is None:
                 options = {
-                    "none": f"no direction: --target=+{name} or --target=-{name} says it each time",
+                    "none": f"say it each time, --target=+{name} or --target=-{name}",
                     "maximize": "more is better",
                     "minimize": "less is better",
                 }

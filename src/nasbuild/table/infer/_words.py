@@ -30,7 +30,15 @@ _MORE_WEAK = _set("score quality")
 _LESS_WEAK = _set("size time memory mem vram ram cost power area bytes mb gb kb duration runtime delay ms us")
 _SPREAD = _set("std stddev var variance sem stderr")
 _SPLITS = _set("val valid validation test eval")
-_UNITS = {"ms": "ms", "us": "us", "mb": "MB", "gb": "GB", "kb": "KB", "mj": "mJ", "mw": "mW", "fps": "1/s"}
+_UNITS = {
+    "ms": "ms", "us": "us", "mb": "MB", "gb": "GB", "kb": "KB", "mj": "mJ", "mw": "mW", "fps": "1/s", "gmacs": "GMACs",
+    "mmacs": "MMACs", "gflops": "GFLOPs", "mflops": "MFLOPs",
+}  # fmt: skip
+_COUNTED = "imgs? images? samples? examples? tokens? toks? frames? quer(?:y|ies) requests? reqs? inferences? infs? items? its? batch(?:es)?"
+_RATE = re.compile(
+    rf"(?:^|_)({_COUNTED.replace(' ', '|')})_(?:per_)?(?:s|secs?|seconds?)(?:_|$)"
+)
+"""How many per second: img_per_s, tokens/s, samples_per_second."""
 _HYPERPARAMETER = _set(
     "lr rate wd decay dropout droppath momentum warmup alpha beta gamma eps epsilon temperature smoothing mixup cutmix clip "
     "lambda tau sigma ratio mult multiplier width scale batch prob probability"
@@ -137,6 +145,8 @@ def metric_words(name: str) -> MetricWords:
     bracket = _BRACKETS.search(name)
     unit = bracket[1] if bracket else next((u for word, u in _UNITS.items() if word in found), "")
     spread = bool(found & _SPREAD)
+    if rate := _RATE.search(normal(name)):
+        return MetricWords(2, None if spread else "maximize", f"{rate[1]}/s")
     for strength, direction, known in (
         (2, "minimize", _LESS_FIRST),
         (2, "maximize", _BETTER_MORE),
