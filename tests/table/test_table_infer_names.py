@@ -284,3 +284,14 @@ def test_a_table_that_nasbuild_wrote_needs_no_columns():
     columns = {"stage1.depth": some(1, 2), "stage1.0.op": some("a", "b"), "stage1.1.op": some("a", "b")}
     columns |= {"stage2.depth": some(1, 2), "stage2.0.op": some("a", "b"), "stage2.1.op": some("a", "b")}
     assert infer_space(frame(columns)).columns is None
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [("a100_img_per_s", "img/s"), ("tokens/s", "tokens/s"), ("Samples per second", "samples/s"), ("gmacs", "GMACs")],
+)
+def test_a_rate_or_a_unit_in_a_name_says_direction_and_unit(column, unit):
+    found = guess_space(frame({"k1": some(3, 5), "k2": some(3, 5, 7)}, **{column: ACC}))
+    [metric] = found.space.metrics.values()
+    assert (metric.unit, metric.direction) == (unit, "minimize" if column == "gmacs" else "maximize")
+    assert column not in [question.key for question in found.questions]

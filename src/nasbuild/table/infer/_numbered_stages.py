@@ -147,7 +147,7 @@ def _layers_or_blocks(
     shown = f"{everything[0][0].name} ... {everything[-1][0].name}"
     key = container or "_".join(slots)
     if len(blocks) > 1:
-        answer = questions.ask(key, f"Columns {shown} are numbered once, without a depth. They are", blocks)
+        answer = questions.ask(key, f"Columns {shown} are numbered once, without a depth. What are they?", blocks)
     else:
         answer = "stages"
     if answer == "layers":

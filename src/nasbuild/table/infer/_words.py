@@ -53,7 +53,8 @@ CONTAINERS = _set(
 )
 IDS = _listed(
     "id arch_id archid architecture_id network_id net_id model_id run_id trial_id trial number uid uuid run_name run name "
-    "arch_name architecture_name model_name model network arch architecture index idx hash key"
+    "arch_name architecture_name model_name model network net subnet subnetwork sub_network candidate candidate_id arch "
+    "architecture index idx hash key"
 )
 _RUN_ONLY = _set(
     "status state created user notes tags sweep seed random_state hostname host pid date datetime timestamp artifact_uri "
