@@ -70,7 +70,7 @@ MISTAKES = {
     ("decimal",): (";", "columns.decimal: ';' is not a decimal mark; allowed: ., ,"),
     ("literals", "config"): (
         "pickle",
-        "columns.literals.config: 'pickle' is not a notation; allowed: python, json, one to three separators such as |+",
+        "columns.literals.config: 'pickle' is not a notation; allowed: python, json, digits, one to three separators such as |+",
     ),
     ("ignore",): ("date", "columns.ignore: is text, not a list"),
 }

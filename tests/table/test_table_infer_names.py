@@ -288,7 +288,12 @@ def test_a_table_that_nasbuild_wrote_needs_no_columns():
 
 @pytest.mark.parametrize(
     ("column", "unit"),
-    [("a100_img_per_s", "img/s"), ("tokens/s", "tokens/s"), ("Samples per second", "samples/s"), ("gmacs", "GMACs")],
+    [
+        ("a100_img_per_s", "img/s"),
+        ("tokens/s", "tokens/s"),
+        ("Samples per second", "samples/s"),
+        ("gmacs", "GMACs"),
+    ],
 )
 def test_a_rate_or_a_unit_in_a_name_says_direction_and_unit(column, unit):
     found = guess_space(frame({"k1": some(3, 5), "k2": some(3, 5, 7)}, **{column: ACC}))

@@ -85,7 +85,8 @@ def test_the_space_is_inferred_from_the_table_that_describes_architectures(tmp_p
     rows = [(1, 3, ""), (1, 5, ""), (1, 7, ""), *((2, a, b) for a in (3, 5) for b in (3, 5)), (2, 7, 7)]
     labels, times = written(
         tmp_path,
-        labels="net,d1,k1_1,k1_2,acc\n" + "".join(f"n{n},{d},{a},{b},{70 + n}.5\n" for n, (d, a, b) in enumerate(rows)),
+        labels="net,d1,k1_1,k1_2,acc\n"
+        + "".join(f"n{n},{d},{a},{b},{70 + n}.5\n" for n, (d, a, b) in enumerate(rows)),
         # The batch size is no part of the network, but varies like one.
         times="net,batch_size,ms\n" + "".join(f"n{n},{2 ** (n % 3)},{n}.25\n" for n in reversed(range(8))),
     )

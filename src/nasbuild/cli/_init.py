@@ -151,7 +151,9 @@ def _asked(out: Output, question: Question) -> str:
             found = numbers.get(reply) or (reply if reply in values else None)
             if found is not None:
                 return found
-            out.line(f"{reply!r} is none of them; give the number of an answer, or press Enter for 1", "yellow")
+            out.line(
+                f"{reply!r} is none of them; give the number of an answer, or press Enter for 1", "yellow"
+            )
     except (typer.Abort, KeyboardInterrupt, EOFError):
         out.now("\nstopped: nothing was written")
         raise typer.Exit(130) from None

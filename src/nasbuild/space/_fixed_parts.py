@@ -234,7 +234,9 @@ def _no_part(space: Space, where: str) -> SpaceError:
     if space.columns is not None:
         column = space.columns.stages[stage.name].features[feature.name][0]
         example += f', or by your column, "{column} = {value}"'
-    return SpaceError("does not name a part of the space", where=where, allowed=_FORMS, todo=f"write for example {example}")
+    return SpaceError(
+        "does not name a part of the space", where=where, allowed=_FORMS, todo=f"write for example {example}"
+    )
 
 
 def allowed_modules(stage: Stage, codes: np.ndarray) -> np.ndarray:

@@ -107,7 +107,9 @@ def _describing(sources: Sequence[Any], metrics: list[str] | None) -> int:
             space = guess_space(source, metrics=metrics or ()).space
         except TableError:
             continue
-        columns[n] = len(FlatNames(space).written() if space.columns is None else space.columns.of_architecture())
+        columns[n] = len(
+            FlatNames(space).written() if space.columns is None else space.columns.of_architecture()
+        )
     return columns.index(max(columns))
 
 

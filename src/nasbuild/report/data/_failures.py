@@ -74,7 +74,10 @@ def rule_data(space: Space, architectures: Sequence[Architecture], failed: np.nd
     rule = failure_rule(space, architectures, failed)
     counts: dict[str, Any] = {"evaluated": len(failed), "failed": int(failed.sum()), "conditions": []}
     if rule is None:
-        return {**counts, "text": "which rows fail does not look like chance, but no one or two choices describe it"}
+        return {
+            **counts,
+            "text": "which rows fail does not look like chance, but no one or two choices describe it",
+        }
     return {
         **counts,
         "conditions": list(rule.conditions),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasbuild.errors import TableError
-from nasbuild.space import GLOBALS
+from nasbuild.space import DIGITS, GLOBALS
 from nasbuild.table._source import Source
 from nasbuild.table.infer._choices import (
     Choices,
@@ -129,7 +129,11 @@ class DraftSpace:
             if not values:
                 self._ignored += stage.features[feature]
                 continue
-            entry["features"][own] = values
+            if all(self._is_digit(column) for column in stage.features[feature]):
+                # Digits number operations; their order says nothing.
+                entry["features"][own] = {"choices": values, "kind": "categorical"}
+            else:
+                entry["features"][own] = values
             names[feature] = own
             columns = [column.name for column in stage.features[feature]]
             mapping[own] = columns[0] if len(columns) == 1 else columns
@@ -143,6 +147,9 @@ class DraftSpace:
             entry["shared"] = shared
         self._stages.append(entry)
         self._columns["stages"][name] = mapping
+
+    def _is_digit(self, column: TypedColumn) -> bool:
+        return self.source.literals.get(column.name.partition("[")[0]) == DIGITS
 
     def _plain(self, plain: list[Part]) -> None:
         whole = StageGuess(GLOBALS, 0, 1, features={column.name: (column,) for column, _ in plain})

@@ -35,9 +35,7 @@ _UNITS = {
     "mmacs": "MMACs", "gflops": "GFLOPs", "mflops": "MFLOPs",
 }  # fmt: skip
 _COUNTED = "imgs? images? samples? examples? tokens? toks? frames? quer(?:y|ies) requests? reqs? inferences? infs? items? its? batch(?:es)?"
-_RATE = re.compile(
-    rf"(?:^|_)({_COUNTED.replace(' ', '|')})_(?:per_)?(?:s|secs?|seconds?)(?:_|$)"
-)
+_RATE = re.compile(rf"(?:^|_)({_COUNTED.replace(' ', '|')})_(?:per_)?(?:s|secs?|seconds?)(?:_|$)")
 """How many per second: img_per_s, tokens/s, samples_per_second."""
 _HYPERPARAMETER = _set(
     "lr rate wd decay dropout droppath momentum warmup alpha beta gamma eps epsilon temperature smoothing mixup cutmix clip "
