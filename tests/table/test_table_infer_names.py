@@ -293,6 +293,8 @@ def test_a_table_that_nasbuild_wrote_needs_no_columns():
         ("tokens/s", "tokens/s"),
         ("Samples per second", "samples/s"),
         ("gmacs", "GMACs"),
+        ("Top-1 (%)", "%"),
+        ("val_top_5", "%"),
     ],
 )
 def test_a_rate_or_a_unit_in_a_name_says_direction_and_unit(column, unit):

@@ -25,7 +25,7 @@ TERMS = {
     "SRCC": "Spearman rank correlation: 1 if two orders agree, 0 if they have nothing in common, −1 if one is the reverse.",
     "stage": "A run of layers at one resolution, or one block of a network.",
     "target": "What is to be made large or small: a metric, or an equation of metrics.",
-    "tied": "Within the noise: fewer than 90 % of the members of the fit rank it below the best.",
+    "tied": "Within the noise: the fit is less than 90 % sure that it is worse than the best.",
     "±": "One standard deviation.",
 }
 

@@ -140,7 +140,8 @@ def side_of(name: str, names: frozenset[str]) -> tuple[Side | None, str]:
 
 def metric_words(name: str) -> MetricWords:
     """Whether a name is that of a metric, what is better, and its unit."""
-    found = set(words(name))
+    # Top-1 is one word.
+    found = set(words(re.sub(r"(?i)(?<![a-z])top[ _\-]?([1-9])(?![0-9])", r"top\1", name)))
     bracket = _BRACKETS.search(name)
     unit = bracket[1] if bracket else next((u for word, u in _UNITS.items() if word in found), "")
     spread = bool(found & _SPREAD)
