@@ -81,6 +81,17 @@ def test_a_table_without_architectures_is_matched_by_id(tmp_path: Path):
         read_tables([times, other], SPACE)
 
 
+def test_ids_of_repeated_architectures_are_known(tmp_path: Path):
+    labels, times = written(
+        tmp_path,
+        labels=f"id,{HEAD},acc\n1,1,3,,70\n2,1,3,,72\n3,1,5,,74\n",
+        times="id,ms\n2,4.5\n1,1.5\n3,2\n",
+    )
+    both = read_tables([labels, times], SPACE)
+    assert values(both, "acc") == {"1": 71, "3": 74}
+    assert values(both, "ms") == {"1": 3, "3": 2}
+
+
 def test_the_space_is_inferred_from_the_table_that_describes_architectures(tmp_path: Path):
     rows = [(1, 3, ""), (1, 5, ""), (1, 7, ""), *((2, a, b) for a in (3, 5) for b in (3, 5)), (2, 7, 7)]
     labels, times = written(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
 from nasbuild.errors import TableError
-from nasbuild.space import Columns, Space, to_dict
+from nasbuild.space import Architecture, Columns, Space, to_dict
 from nasbuild.table._assemble import Row, assembled
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._flat_columns import is_missing, metric_of_text, plain_text
@@ -17,6 +18,7 @@ from nasbuild.table._read_table import builtin_tables, read_table, source_name
 from nasbuild.table._rows import RawRow, shown, table_of_rows
 from nasbuild.table._source import Source, read_source
 from nasbuild.table._table import Note, Table, counted
+from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table.infer._infer_space import guess_space
 
 _RECOMPUTED = ("missing", "absent", "constant", "undeclared")
@@ -93,7 +95,13 @@ def read_tables(
     before = [found[n] for n in sorted(found)]
     order = [*sorted(found), *by_id]
     called = names or [source_name(source) for source in sources]
-    matched = [_by_id(held, before, skip_bad) for held in by_id.values()]
+    repeats = [
+        sources[n]
+        for n, table in found.items()
+        if not isinstance(sources[n], Table) and any(note.kind == "repeated" for note in table.notes)
+    ]
+    ids = _ids(before, repeats if by_id else (), space)
+    matched = [_by_id(held, ids, space, skip_bad) for held in by_id.values()]
     return join_tables([*before, *matched], [called[n] for n in order])
 
 
@@ -196,15 +204,19 @@ def _id_column(held: Source, space: Space) -> str | None:
     return next((name for name in dict.fromkeys((FlatNames(space).id, "id")) if name in held.names), None)
 
 
-def _by_id(held: Source, before: Sequence[Table], skip_bad: bool) -> Table:
+def _ids(tables: Sequence[Table], repeats: Sequence[Any], space: Space) -> dict[str, Architecture]:
+    """The architecture of each id, also of rows that were merged with another one, from the sources that have such."""
+    known: dict[str, Architecture] = {}
+    for source in repeats:
+        # Its bad rows were left out, so that rows beyond them keep their ids in the table alone.
+        with contextlib.suppress(TableError):
+            known |= read_architectures(source, space)
+    return known | {i: a for table in tables for i, a in zip(table.ids, table.architectures, strict=True)}
+
+
+def _by_id(held: Source, known: Mapping[str, Architecture], space: Space, skip_bad: bool) -> Table:
     """The table of a source without architectures, which other tables have under its ids."""
-    space = before[0].space
     names, column = FlatNames(space), _id_column(held, space)
-    known = {
-        name: architecture
-        for table in before
-        for name, architecture in zip(table.ids, table.architectures, strict=True)
-    }
     own = space.columns
     metrics = {
         name: names.metric(name.removeprefix(_METRICS))
