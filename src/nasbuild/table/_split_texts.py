@@ -55,8 +55,8 @@ def joined_text(data: Sequence[str | int | Sequence[str | None] | None], notatio
         return "".join(str(digit) for digit in data if digit is not None)
     around = notation[2:]
     parts = [
-        part
-        if isinstance(part, str)
+        str(part)
+        if isinstance(part, str | int)
         else around + notation[1:2].join(p for p in part if p is not None) + around
         for part in data
         if part is not None
