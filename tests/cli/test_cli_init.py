@@ -35,7 +35,10 @@ def test_two_commands_lead_from_a_file_to_built_networks_in_its_columns(
     )
     assert done.code == 0, done.err
     assert "the space was inferred from the table: stage1, stage2" in done.out
-    assert nasbuild("build", "fit", "--top", "3", "--out", "built.csv").code == 0
+    done = nasbuild("build", "fit", "--top", "3", "--out", "built.csv")
+    assert done.code == 0
+    # As the file calls the column.
+    assert "fill in Top-1 Acc (%) there" in done.out
     separator = ";" if make is german_csv else ","
     with source.open() as one, (tmp_path / "built.csv").open() as two:
         before, after = (csv.DictReader(stream, delimiter=separator) for stream in (one, two))

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from nasbuild.table import Table
 
 
+def metric_fields(space: Space, names: Sequence[str], file: Path) -> list[str]:
+    """What a file of architectures calls metrics: in the flat formats as the user's own table does."""
+    from nasbuild._file_formats import FLAT, ROWS, file_format
+
+    own = {} if space.columns is None else space.columns.metrics
+    flat = file_format(file, ROWS, "architectures") in (*FLAT, ".parquet")
+    return [own.get(name, name) if flat else name for name in names]
+
+
 def only_graphs(graphs: Path, space: str | None, merge: str | None) -> Path:
     """Returns the graphs, which exclude a space."""
     if space is not None or merge is not None:

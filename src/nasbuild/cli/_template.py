@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._inputs import read, space_with
+from nasbuild.cli._inputs import metric_fields, read, space_with
 from nasbuild.cli._options import JsonOption, OutOption, SpaceOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
@@ -67,7 +67,7 @@ def template(
     if names and not definition.metrics:
         target = shlex.quote(f"--target=+{names[0]}")
     paths = f"--space {shlex.quote(space)} --data {shlex.quote(str(out_file))}"
-    out.line(f"fill in {', '.join(names) or 'your metrics'}, then:")
+    out.line(f"fill in {', '.join(metric_fields(definition, names, out_file)) or 'your metrics'}, then:")
     out.line(f"  nasbuild fit {paths} {target} --out my-fit")
     out.json({"out": str(out_file), "rows": len(found), "pairs": pairs})
 
