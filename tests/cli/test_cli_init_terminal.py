@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -48,6 +49,13 @@ class Terminal:
         for text in texts:
             self.read_until("]: ")
             os.write(self.end, text.encode())
+        # What comes between a prompt and the reading of it is lost, if it is no line.
+        for _ in range(30):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+                break
+            if not texts[-1].endswith("\n"):
+                os.write(self.end, texts[-1].encode())
         self.read_until(None)
         return self.process.wait(60)
 

@@ -135,7 +135,14 @@ class Scale:
 
 
 def minus(text: str) -> str:
-    """Replaces hyphens by minus signs, and removes the sign of a negative zero."""
+    """Replaces hyphens by minus signs, and removes the sign of a negative zero.
+
+    Examples
+    --------
+    >>> from nasbuild.report import minus
+    >>> minus("-2.5"), minus("-0.00")
+    ('−2.5', '0.00')
+    """
     if text.startswith("-") and not text.strip("-0.,"):
         text = text[1:]
     return text.replace("-", "−")
