@@ -206,9 +206,9 @@ class DraftSpace:
             columns["separator"] = self.source.separator
             if self.source.commas:
                 columns["decimal"] = ","
-        used = [c for c in _marked(self.roles) if c.mark is not None]
-        if used:
-            columns["missing"] = sorted({str(column.mark) for column in used})
+        marks = {mark for column in _marked(self.roles) for mark in column.marks}
+        if marks:
+            columns["missing"] = sorted(marks)
         if self.roles.id is not None:
             columns["id"] = self.roles.id.name
         if self._columns[GLOBALS]:
@@ -234,7 +234,11 @@ class DraftSpace:
 
     def left_out(self) -> list[str]:
         """Sentences on columns that are not part of the space."""
-        notes = []
+        notes = [
+            f"{', '.join(map(repr, column.marks))} in {column.name} is read as no value"
+            for column in self.roles.metrics.values()
+            if column.marks
+        ]
         if self._constant:
             notes.append(f"the same in every row, so left out: {_names([c.name for c in self._constant])}")
         if self._ignored:
