@@ -99,13 +99,19 @@ def test_the_space_is_inferred_from_the_table_that_describes_architectures(tmp_p
         labels="net,d1,k1_1,k1_2,acc\n"
         + "".join(f"n{n},{d},{a},{b},{70 + n}.5\n" for n, (d, a, b) in enumerate(rows)),
         # The batch size is no part of the network, but varies like one.
-        times="net,batch_size,ms\n" + "".join(f"n{n},{2 ** (n % 3)},{n}.25\n" for n in reversed(range(8))),
+        times="net,batch_size,Latency (ms)\n"
+        + "".join(f"n{n},{2 ** (n % 3)},{n}.25\n" for n in reversed(range(8))),
     )
-    both = read_tables([times, labels], metrics=["acc", "ms"])
+    both = read_tables([times, labels])
     assert [stage.depths for stage in both.space.stages] == [(1, 2)]
-    assert both.columns["acc"].shape == both.columns["ms"].shape
-    assert not np.isnan(both.columns["ms"]).any()
-    same = read_tables([labels, times], metrics=["acc", "ms"])
+    assert both.columns["acc"].shape == both.columns["latency"].shape
+    assert not np.isnan(both.columns["latency"]).any()
+    # Metrics of both are known by their names.
+    assert {m.name: (m.direction, m.unit) for m in both.space.metrics.values()} == {
+        "acc": ("maximize", "%"),
+        "latency": ("minimize", "ms"),
+    }
+    same = read_tables([labels, times])
     assert same == both
 
 

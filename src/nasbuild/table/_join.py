@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
@@ -20,6 +21,7 @@ from nasbuild.table._source import Source, read_source
 from nasbuild.table._table import Note, Table, counted
 from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table.infer._infer_space import guess_space
+from nasbuild.table.infer._more_metrics import with_metrics_of
 
 _RECOMPUTED = ("missing", "absent", "constant", "undeclared")
 """Kinds of notes on columns, which are made anew for the joined ones."""
@@ -76,6 +78,7 @@ def read_tables(
         return source if given else read_table(source, space, skip_bad=skip_bad, metrics=metrics)
     space = next((source.space for source in sources if isinstance(source, Table)), space)
     found, by_id = dict[int, Table](), dict[int, Source]()
+    inferred = space is None
     if space is None:
         n = _describing(sources, metrics)
         found[n] = read_table(sources[n], skip_bad=skip_bad, metrics=metrics)
@@ -92,6 +95,10 @@ def read_tables(
     if not found:
         # The first one is refused, as it lacks columns of the space.
         return read_table(sources[0], space, skip_bad=skip_bad, metrics=metrics)
+    if inferred:
+        for held in by_id.values():
+            space = with_metrics_of(space, held)
+        found = {n: replace(table, space=space) for n, table in found.items()}
     before = [found[n] for n in sorted(found)]
     order = [*sorted(found), *by_id]
     called = names or [source_name(source) for source in sources]

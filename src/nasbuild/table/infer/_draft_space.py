@@ -196,7 +196,10 @@ class DraftSpace:
                 )
                 direction = None if answer == "none" else answer
             if direction is not None:
-                self._metrics[name] = {"direction": direction, "unit": known.unit or _percent(name, column)}
+                self._metrics[name] = {
+                    "direction": direction,
+                    "unit": known.unit or percent_unit(name, column),
+                }
         self._columns["metrics"] = names
 
     def data(self, name: str) -> dict[str, Any]:
@@ -270,7 +273,7 @@ def _stages_of_plain(plain: list[Part]) -> list[StageGuess]:
     return stages
 
 
-def _percent(name: str, column: TypedColumn) -> str:
+def percent_unit(name: str, column: TypedColumn) -> str:
     """The unit of a share that is written up to 100."""
     known = metric_words(name)
     numbers = [v for v in column.distinct if not isinstance(v, str)]
