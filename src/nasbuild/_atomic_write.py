@@ -32,6 +32,14 @@ _FIT_FILES = frozenset(
 """The files of a fit folder; any other file in it belongs to the user."""
 
 
+def is_fit_folder(path: object) -> bool:
+    """Whether a path is that of a fit folder."""
+    try:
+        return isinstance(path, str | os.PathLike) and (Path(path) / FIT_FILE).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.

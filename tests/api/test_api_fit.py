@@ -180,6 +180,19 @@ def test_built_rows_have_the_columns_of_the_table_that_was_fitted(tmp_path):
     assert frame.select("d1", "k1_1", "k1_2").row(0) == (2, 5, 5)
     path = built.save(tmp_path / "built.csv")
     assert pl.read_csv(path)["k1_1"].to_list() == frame["k1_1"].to_list()
-    # What was built, and the table itself, can be predicted as frames.
+    # What was built, and the table itself, can be predicted as frames, under the ids that they have.
     assert fit.predict(frame)[0]["prediction"] == pytest.approx(built[0]["prediction"])
-    assert len(fit.predict(pl.DataFrame(rows))) == 12
+    own = pl.DataFrame({"id": [f"net{n}" for n in range(12)], **rows})
+    assert [row["id"] for row in fit.predict(own)] == [f"net{n}" for n in range(12)]
+    assert [row["id"] for row in fit.predict([{"id": "mine", "arch": built[0]["arch"]}])] == ["mine"]
+
+
+def test_a_fit_stands_for_its_rows_beside_another_table(fit, table, tmp_path):
+    more = nb.load_builtin("digits-macro").select(range(1, 1728, 290))
+    folder = fit.save(tmp_path / "fit")
+    for before in (fit, folder, str(folder)):
+        both = nb.fit([before, more], "loss", recipe="ridge", baselines=False)
+        assert both.table.ids == (*table.ids, *more.ids)
+    other = nb.space_from_dict({"name": "other", "stages": [{"depth": 1, "features": {"k": [3, 5]}}]})
+    with pytest.raises(NasbuildError, match="fit: was fitted in another space than other; leave space= out"):
+        nb.fit([fit, more], "loss", space=other, recipe="ridge")

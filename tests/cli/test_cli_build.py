@@ -192,6 +192,8 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     done = nasbuild("build", files.fit, "--front", 6, "--where", "layers <= 5", "--out", out)
     assert done.code == 0, done.err
     assert "front of loss and acc / log10(macs) with layers <= 5" in done.out
+    # Its words are explained below.
+    assert "\nhypervolume: Share of the box" in done.out
     rows = lines(out)
     assert 2 <= len(rows) <= 6
     points = [(-row["prediction"], row["expected"]["acc / log10(macs)"]["prediction"]) for row in rows]

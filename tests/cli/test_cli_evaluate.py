@@ -150,7 +150,9 @@ def test_a_table_with_rows_of_earlier_code_is_reported_and_renewed(nasbuild, cal
         note,
     )
     assert again
-    assert note in " ".join(nasbuild(*call("good", "--out", table)).out.split())
+    said = " ".join(nasbuild(*call("good", "--out", table)).out.split())
+    assert note in said
+    assert f"6 evaluations, all that the store has, written to {table}" in said
     values = read_table(table, space_from_yaml(SPACE)).columns["acc"]
     assert sorted(values) == pytest.approx([3.03, 3.05, 5.3, 5.5, 7.3, 7.5])
     # The suggested command works.

@@ -100,7 +100,7 @@ def test_from_networks_to_explanations(nasbuild, files, folder, tmp_path):
     assert "is a fit of networks without a space" in nasbuild("check", "--space", fit_folder).sentence
     ids = folder / "first.txt"
     assert (
-        f"{files.fit}: is a fit in a space, not of networks"
+        f"{files.fit}: is a fit of architectures in a space, and this needs one of networks as graphs"
         in nasbuild("compare", files.fit, ids, ids).sentence
     )
     graphs = ("--graphs", folder / "nets.parquet", "--out", tmp_path / "x.csv")

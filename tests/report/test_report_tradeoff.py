@@ -10,7 +10,7 @@ import pytest
 from hostile import COST, EQUATION
 from test_report_rounds import evaluated
 
-from nasbuild.builder import build_front
+from nasbuild.builder import build_front, describe
 from nasbuild.predictor import recipe
 from nasbuild.report.data._architecture_rows import ArchitectureRows, row_json
 from nasbuild.report.data._best_measured import best_measured_data
@@ -77,6 +77,13 @@ def test_built_rows_are_the_predicted_front(digits, data):
         worse = any(all(m >= predicted) and any(m > predicted) for m in measured)
         assert row["dominated"] == worse
     assert data["beyond"] == sum(not r["dominated"] for r in built)
+
+
+def test_what_was_built_has_the_deviations_that_build_gives(digits, data):
+    built = [r for r in data["rows"] if r["kind"] == "built"]
+    architectures = [parse_architecture(TABLE.space, r["arch"]) for r in built]
+    shown = [r["values"][0]["std"] for r in built]
+    assert shown == pytest.approx([one.std for one in describe(digits.of("loss"), architectures)])
 
 
 def test_every_row_has_every_target_and_exact_cost(digits, data):

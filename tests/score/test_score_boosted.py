@@ -10,6 +10,7 @@ from score_samples import SPACE
 
 from nasbuild.errors import NasbuildError
 from nasbuild.score.baselines import Boosted, fit_boosted, ped_anova
+from nasbuild.score.baselines._boosted import _chosen
 from nasbuild.space import Architecture, sample, space_from_yaml
 
 OTHER = space_from_yaml("{name: other, stages: [{depth: 1, features: {k: [3, 5]}}]}")
@@ -69,6 +70,27 @@ def test_a_handful_of_rows_can_be_learnt_from(table, rows):
     some, labels = table
     few = fit_boosted(SPACE, some[:rows], labels[:rows], contexts=6, seed=0)
     assert np.isfinite(few.predict(some)).all()
+
+
+def test_sizes_that_cannot_grow_are_not_tried_and_would_give_the_same_trees(monkeypatch):
+    import lightgbm
+
+    tried, cv = {}, lightgbm.cv
+
+    def watched(settings, *rest, **more):
+        tried[settings["num_leaves"]] = found = cv(settings, *rest, **more)
+        return found
+
+    monkeypatch.setattr(lightgbm, "cv", watched)
+    monkeypatch.setattr("nasbuild.score.baselines._boosted._ROUNDS", 20)
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(120, 6)), rng.normal(size=120)
+    _chosen(rows, labels, 0)
+    # 96 rows learn at a time, 6 a leaf at least: 16 leaves at most.
+    assert list(tried) == [4, 8, 16]
+    monkeypatch.setattr("nasbuild.score.baselines._boosted._LEAVES", (31,))
+    _chosen(rows, labels, 0)
+    assert tried[31] == tried[16]
 
 
 def test_equal_seeds_give_equal_trees(boosted, table):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -68,7 +70,7 @@ MISTAKES = {
     ("decimal",): (";", "columns.decimal: ';' is not a decimal mark; allowed: ., ,"),
     ("literals", "config"): (
         "pickle",
-        "columns.literals.config: 'pickle' is not a notation; allowed: python, json, one to three separators such as |+",
+        "columns.literals.config: 'pickle' is not a notation; allowed: python, json, digits, one to three separators such as |+",
     ),
     ("ignore",): ("date", "columns.ignore: is text, not a list"),
 }
@@ -92,3 +94,27 @@ def test_too_few_columns_are_refused():
     data["stages"][1]["depth"] = [3]
     with pytest.raises(SpaceError, match=r"columns.stages.b.k: has 2 columns, the stage has up to 3 layers"):
         space_from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("own", "plain"),
+    [
+        ("d1 = 2", "a.depth = 2"),
+        ("k2 = 3", "a.1.k = 3"),
+        ("k3 in 3, 5", "b.0.k in 3, 5"),
+        ("e = 2", "a.*.e = 2"),
+        ("r = 1", "globals.res = 1"),
+    ],
+)
+def test_a_column_names_the_part_held_fixed(own, plain):
+    space = space_from_yaml(TEXT)
+    assert fix_parts(space, [own]) == fix_parts(space, [plain])
+
+
+def test_what_names_no_part_gets_an_example_that_does():
+    space = space_from_yaml(TEXT)
+    with pytest.raises(SpaceError) as caught:
+        fix_parts(space, ["unknown = 3"])
+    for example in re.findall(r'"(.*?)"', str(caught.value)):
+        assert fix_parts(space, [example]) != space
+    assert len(re.findall(r'"(.*?)"', str(caught.value))) == 2

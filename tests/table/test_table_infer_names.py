@@ -284,3 +284,36 @@ def test_a_table_that_nasbuild_wrote_needs_no_columns():
     columns = {"stage1.depth": some(1, 2), "stage1.0.op": some("a", "b"), "stage1.1.op": some("a", "b")}
     columns |= {"stage2.depth": some(1, 2), "stage2.0.op": some("a", "b"), "stage2.1.op": some("a", "b")}
     assert infer_space(frame(columns)).columns is None
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [
+        ("a100_img_per_s", "img/s"),
+        ("tokens/s", "tokens/s"),
+        ("Samples per second", "samples/s"),
+        ("gmacs", "GMACs"),
+        ("Top-1 (%)", "%"),
+        ("val_top_5", "%"),
+    ],
+)
+def test_a_rate_or_a_unit_in_a_name_says_direction_and_unit(column, unit):
+    found = guess_space(frame({"k1": some(3, 5), "k2": some(3, 5, 7)}, **{column: ACC}))
+    [metric] = found.space.metrics.values()
+    assert (metric.unit, metric.direction) == (unit, "minimize" if column == "gmacs" else "maximize")
+    assert column not in [question.key for question in found.questions]
+
+
+def test_words_among_the_numbers_of_a_metric_are_no_values():
+    first = some(3, 5, 5)
+    times = ["OOM" if k == 3 else str(value) for k, value in zip(first, ACC, strict=True)]
+    rows = frame({"k1": first, "k2": some(3, 5, 7)}, acc=ACC, latency_us=times)
+    guess = guess_space(rows)
+    assert guess.space.columns is not None
+    assert guess.space.columns.missing == ("OOM",)
+    assert "'OOM' in latency_us is read as no value" in guess.notes
+    table = read_table(rows, guess.space)
+    without = np.isnan(table.columns["latency_us"])
+    assert without.tolist() == [a.modules[0][0][0] == 3 for a in table.architectures]
+    # Where the name says nothing of a metric, texts remain choices.
+    assert "size" not in guess_space(rows.rename({"latency_us": "size_of"})).space.metrics

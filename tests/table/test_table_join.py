@@ -65,7 +65,7 @@ def test_a_table_without_architectures_is_matched_by_id(tmp_path: Path):
     both = read_tables([labels, times], SPACE)
     assert values(both, "ms") == {"2": 4.5}
     assert values(both, "acc") == {"1": 70, "2": 72}
-    with pytest.raises(TableError, match=r"other.csv, line 2: id '3' is in no table before; allowed: 1, 2"):
+    with pytest.raises(TableError, match=r"other.csv, line 2: id '3' is in no other table; allowed: 1, 2"):
         read_tables([labels, other], SPACE)
     skipped = read_tables([labels, other], SPACE, skip_bad=True)
     assert values(skipped, "ms") == {"2": 2}
@@ -73,8 +73,46 @@ def test_a_table_without_architectures_is_matched_by_id(tmp_path: Path):
     # A frame counts as well, and what no table can be is refused as before.
     frame = pl.DataFrame({"id": [1, 2], "ms": [1.0, 2.0]})
     assert values(read_tables([labels, frame], SPACE), "ms") == {"1": 1, "2": 2}
+    # The order of tables only decides that of rows.
+    turned = read_tables([times, labels], SPACE)
+    assert turned == both
+    assert turned.notes[-1] == both.notes[-1]
     with pytest.raises(TableError, match="no column of the space"):
-        read_tables([times, labels], SPACE)
+        read_tables([times, other], SPACE)
+
+
+def test_ids_of_repeated_architectures_are_known(tmp_path: Path):
+    labels, times = written(
+        tmp_path,
+        labels=f"id,{HEAD},acc\n1,1,3,,70\n2,1,3,,72\n3,1,5,,74\n",
+        times="id,ms\n2,4.5\n1,1.5\n3,2\n",
+    )
+    both = read_tables([labels, times], SPACE)
+    assert values(both, "acc") == {"1": 71, "3": 74}
+    assert values(both, "ms") == {"1": 3, "3": 2}
+
+
+def test_the_space_is_inferred_from_the_table_that_describes_architectures(tmp_path: Path):
+    rows = [(1, 3, ""), (1, 5, ""), (1, 7, ""), *((2, a, b) for a in (3, 5) for b in (3, 5)), (2, 7, 7)]
+    labels, times = written(
+        tmp_path,
+        labels="net,d1,k1_1,k1_2,acc\n"
+        + "".join(f"n{n},{d},{a},{b},{70 + n}.5\n" for n, (d, a, b) in enumerate(rows)),
+        # The batch size is no part of the network, but varies like one.
+        times="net,batch_size,Latency (ms)\n"
+        + "".join(f"n{n},{2 ** (n % 3)},{n}.25\n" for n in reversed(range(8))),
+    )
+    both = read_tables([times, labels])
+    assert [stage.depths for stage in both.space.stages] == [(1, 2)]
+    assert both.columns["acc"].shape == both.columns["latency"].shape
+    assert not np.isnan(both.columns["latency"]).any()
+    # Metrics of both are known by their names.
+    assert {m.name: (m.direction, m.unit) for m in both.space.metrics.values()} == {
+        "acc": ("maximize", "%"),
+        "latency": ("minimize", "ms"),
+    }
+    same = read_tables([labels, times])
+    assert same == both
 
 
 def test_values_that_a_space_forbids_are_refused_in_every_table(tmp_path: Path):

@@ -9,7 +9,7 @@ from typing import Any
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.predictor import recipe as named_recipe
-from nasbuild.space import Architecture, Space, contains, parse_architecture
+from nasbuild.space import Architecture, Space, architecture_id, contains, parse_architecture
 from nasbuild.table import Table, read_architectures
 
 
@@ -77,12 +77,30 @@ def architectures(space: Space, value: Any, where: str = "architectures") -> lis
     NasbuildError
         If one is not in the space, or anything else.
     """
+    return [architecture for _, architecture in named_architectures(space, value, where)]
+
+
+def named_architectures(
+    space: Space, value: Any, where: str = "architectures"
+) -> list[tuple[str, Architecture]]:
+    """As `architectures`, with the id that a table, a frame or a row gives each, else its `architecture_id`.
+
+    Raises
+    ------
+    NasbuildError
+        As `architectures`.
+    """
     if isinstance(value, Table):
-        return list(value.architectures)
+        return list(zip(value.ids, value.architectures, strict=True))
     if hasattr(value, "columns"):
-        return [architecture for _, architecture in read_architectures(value, space)]
+        return read_architectures(value, space)
     single = isinstance(value, Architecture | Mapping | str) or not isinstance(value, Iterable)
-    return [_architecture(space, one, where) for one in ([value] if single else value)]
+    found = list[tuple[str, Architecture]]()
+    for one in [value] if single else value:
+        architecture = _architecture(space, one, where)
+        own = one.get("id") if isinstance(one, Mapping) else None
+        found.append((own if isinstance(own, str) else architecture_id(space, architecture), architecture))
+    return found
 
 
 def _architecture(space: Space, one: Any, where: str) -> Architecture:

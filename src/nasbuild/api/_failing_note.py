@@ -37,5 +37,6 @@ def failing_note(fit: Fit, targets: Sequence[str], risks: Sequence[float | None]
         else f" in {len(held)} of {len(risks)} parts, as no architecture of the others is below it"
     )
     return (
-        f"fitted failure probability at most {percent(max(held))}{extent}; {why}; --may-fail lifts this limit"
+        f"fitted failure probability at most {percent(max(held))}{extent}; {why}; --may-fail lifts this limit "
+        "(in Python, may_fail=True)"
     )

@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.api._arguments import architectures as checked_architectures
-from nasbuild.api._arguments import texts, whole
+from nasbuild.api._arguments import named_architectures, texts, whole
 from nasbuild.api._build_request import BuildRequest
 from nasbuild.api._build_result import build_requested
 from nasbuild.api._explanation import Explanation
@@ -20,7 +19,7 @@ from nasbuild.builder import reduce_space
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
 from nasbuild.score import module_rows, prediction_rows, save_fit
-from nasbuild.space import Space, architecture_id, module_id
+from nasbuild.space import Space, module_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +62,8 @@ class Fit(ScoreFit):
     def predict(self, architectures: Any, *, target: str | None = None) -> Rows:
         """Predictions of architectures, a row for each: ``id``, ``prediction`` and ``std`` in the target's unit.
 
-        They are one or several `Architecture`, plain data, rows with ``arch``, a table, or a frame.
-        ``shares`` holds the score of each stage's module, ``extrapolates`` whether the row lies beyond the table.
+        They are one or several `Architecture`, plain data, rows with ``arch``, a table, or a frame, whose ids are kept.
+        ``target`` is one of the fit; without it the first. ``shares`` holds the score of each stage's module, ``extrapolates`` whether the row lies beyond the table.
 
         Raises
         ------
@@ -78,8 +77,8 @@ class Fit(ScoreFit):
         (3, ['id', 'target', 'prediction', 'std', 'shares', 'extrapolates'])
         """
         target_fit = self.of(target)
-        found = checked_architectures(self.space, architectures)
-        rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in found])
+        found = named_architectures(self.space, architectures)
+        rows = prediction_rows(target_fit, found)
         return Rows(rows, f"{len(rows):,} predictions of {target_fit.target.name}")
 
     def build(

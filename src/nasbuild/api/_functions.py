@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, overload
 
+from nasbuild._atomic_write import is_fit_folder
 from nasbuild.api._arguments import checked_recipe, texts, whole
 from nasbuild.api._explanation import Explanation
 from nasbuild.api._fit import Fit, with_verbs
@@ -13,7 +14,8 @@ from nasbuild.api._graph_fit import GraphFit, as_graph_fit, fit_graph_table
 from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
 from nasbuild.predictor import AnyRecipe, OperatorRecipe
-from nasbuild.score import MAX_MODULES, Progress
+from nasbuild.score import MAX_MODULES, Progress, fit_rows
+from nasbuild.score import Fit as ScoreFit
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit as ScoreGraphFit
@@ -65,8 +67,8 @@ def fit(
     ----------
     table
         A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
-        study. A list of these is joined by architecture or id (`nasbuild.read_tables`). A `GraphTable` of networks
-        gives a `GraphFit`.
+        study. A `Fit` or a fit folder stands for the rows that it was fitted on. A list of these is joined by
+        architecture or id (`nasbuild.read_tables`). A `GraphTable` of networks gives a `GraphFit`.
     targets
         Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
     space
@@ -114,7 +116,11 @@ def fit(
             return fit_graph_table(table, wanted, recipe, progress=report, **settings)
     if not isinstance(table, Table):
         sources = table if isinstance(table, list | tuple) else [table]
-        table = read_tables(sources, space, metrics=wanted if space is None else None)
+        held = [
+            fit_rows(source, space) if isinstance(source, ScoreFit) or is_fit_folder(source) else source
+            for source in sources
+        ]
+        table = read_tables(held, space, metrics=wanted if space is None else None)
     with reporting(progress) as report:
         found = score_fit(
             table,

@@ -11,6 +11,7 @@ import typer
 
 from nasbuild.cli._built import print_built
 from nasbuild.cli._explain import print_words
+from nasbuild.cli._inputs import metric_fields
 from nasbuild.cli._options import FitArgument, FixOption, JsonOption, OutOption
 from nasbuild.cli._output import Output
 
@@ -120,8 +121,10 @@ def build(
     for reason in found.infeasible:
         out.line(f"note: skipped {reason}", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
-    if any(row["extrapolates"] for row in rows):
-        print_words(out, "extrapolates")
+    words = ["extrapolates"] if any(row["extrapolates"] for row in rows) else []
+    words += ["front", "hypervolume"] if front else []
+    if words:
+        print_words(out, *words)
     if not all(row["metrics"] for row in rows):
         _print_next(out, found.fit, fit, out_file)
     result = {
@@ -151,5 +154,6 @@ def _metrics(fit: Fit) -> list[str]:
 def _print_next(out: Output, fit: Fit, place: Path, out_file: Path) -> None:
     targets = " ".join(f"--target={shlex.quote(one.target.name)}" for one in fit.targets)
     folder, file = shlex.quote(str(place)), shlex.quote(str(out_file))
-    out.line(f"next: evaluate them, fill in {' and '.join(_metrics(fit))} there, and learn from both:")
+    fields = metric_fields(fit.space.whole or fit.space, _metrics(fit), out_file)
+    out.line(f"next: evaluate them, fill in {' and '.join(fields)} there, and learn from both:")
     out.line(f"  nasbuild fit --data {folder} --data {file} {targets} --out {folder}-2")

@@ -155,7 +155,7 @@ def _choices(feature: Feature, shown: Sequence[object]) -> str:
 
     if feature.range is not None:
         return feature.range.text
-    return _few(shown if feature.uniform else [choice_text(feature, c) for c in shown])
+    return _few([choice_text(feature, c) for c in shown])
 
 
 def _condition(feature: Feature) -> str:

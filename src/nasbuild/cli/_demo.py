@@ -49,7 +49,7 @@ def demo(
 
     from nasbuild._atomic_write import ensure_free
     from nasbuild.builder import build_shortlisted, built_rows
-    from nasbuild.cli._explain import print_features, print_trust
+    from nasbuild.cli._explain import print_features, print_trust, print_words
     from nasbuild.report import explain_data, write_report
     from nasbuild.score import fit, save_fit
     from nasbuild.table import load_builtin, write_architectures
@@ -80,7 +80,7 @@ def demo(
         [
             n,
             row["id"],
-            number(-row["prediction"]),
+            f"{number(-row['prediction'])} ± {number(row['std'])}",
             number(-truth[everything.row_of[one.architecture]]),
             f"{rank[one.architecture]:,} of {len(everything):,}",
             "among the 100" if row["metrics"] else "",
@@ -100,7 +100,8 @@ def demo(
     write_architectures(fitted.space, records, out_folder / "built.jsonl")
     fit = out_folder / "fit"
     write_report(fitted, out_folder / "report.html", top=BUILT, place=fit)
-    out.line(f"written: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
+    print_words(out, "SRCC", "hop", "module", "score", "prediction", "±")
+    out.line(f"\nwritten: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
     out.line(f"  nasbuild explain {shlex.quote(str(fit))}")
     out.json(
         {

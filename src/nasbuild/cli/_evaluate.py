@@ -110,7 +110,8 @@ def evaluate(
     if out_file is not None and kept.counts()["done"]:
         table = kept.table()
         write_table(table, out_file)
-        out.line(f"{len(table):,} evaluations written to {out_file}")
+        more = ", all that the store has," if len(table) > len(results) else ""
+        out.line(f"{len(table):,} evaluations{more} written to {out_file}")
         # The store may hold more than this call asked for.
         if old := len(earlier & set(table.architectures)):
             notes.append(

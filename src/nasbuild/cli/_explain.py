@@ -88,6 +88,8 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
 
 def print_features(out: Output, target: dict[str, Any]) -> None:
     """Prints the effect of every choice, best first, with its standard deviation over the members."""
+    from nasbuild.report import choice_text
+
     measure, scale = target["effects"]["measure"], _scale(target)
     out.line(
         {
@@ -99,23 +101,25 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
     rows = []
     for f in target["features"]:
         for n, c in enumerate(f["choices"]):
-            spread = scale.plain(c["effect_std"]) if c["member_effects"] else "-"
+            spread = scale.deviation(c["effect_std"]) if c["member_effects"] else "-"
             name = f["feature"] if n == 0 else ""
-            rows.append([name, c["choice"], scale.signed(c["effect"]), spread, f"{c['nodes']:,}"])
+            rows.append(
+                [name, choice_text(c["choice"]), scale.signed(c["effect"]), spread, f"{c['nodes']:,}"]
+            )
     header = scale.named("importance" if measure == "importance" else "effect")
-    out.table(["feature", "choice", header, "std", "layers"], rows, right=[2, 3, 4])
+    out.table(["feature", "choice", header, "std", "layers in table"], rows, right=[2, 3, 4])
 
 
 def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
     """Prints effects stage by stage; nothing where no feature has effects in several stages."""
-    from nasbuild.report import stage_effects
+    from nasbuild.report import choice_text, stage_effects
 
     found, scale = stage_effects(target["features"]), _scale(target)
     if not found["features"]:
         return
     out.line(f"\n{scale.named('the same per stage')}:")
     rows = [
-        [feature["feature"] if n == 0 else "", row["choice"]]
+        [feature["feature"] if n == 0 else "", choice_text(row["choice"])]
         + [scale.signed(e["effect"]) if e else "" for e in row["effects"]]
         for feature in found["features"]
         for n, row in enumerate(feature["rows"])
@@ -126,6 +130,8 @@ def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
 
 def print_modules(out: Output, target: dict[str, Any]) -> None:
     """Prints the best and the worst modules of every stage; of many stages only one of each."""
+    from nasbuild.report import minus
+
     rows = []
     shown = None if len(target["stages"]) <= _FEW_STAGES else 1
     for stage in target["stages"]:
@@ -134,7 +140,7 @@ def print_modules(out: Output, target: dict[str, Any]) -> None:
             name += f" (searched: {stage['scored']:,} of {stage['total']:,})"
         for kind in ("best", "worst"):
             for n, module in enumerate(stage[kind][:shown]):
-                score = f"{number(module['score'])} ± {number(module['std'])}"
+                score = f"{minus(number(module['score']))} ± {number(module['std'])}"
                 rows.append([name, kind if n == 0 else "", module["id"], score])
                 name = ""
     out.table(["stage", "", "module", "score"], rows, right=[3])

@@ -79,12 +79,17 @@ def fit(
 ) -> None:
     """Learn module scores from a table. Held-out rows measure how reliable they are."""
     from nasbuild._atomic_write import ensure_free
+
+    out = Output(as_json)
+    # Before torch is loaded, which takes seconds.
+    ensure_free(out_folder, overwrite=overwrite)
+    table = None if graphs is not None else read(space, data, merge, skip_bad, costs, target)
+
     from nasbuild.cli._explain import print_step, print_trust, print_words
     from nasbuild.cli._graph_commands import fit_graphs
     from nasbuild.report import explain_data, rows_file
     from nasbuild.score import absent_baselines, fit, save_fit
 
-    out = Output(as_json)
     if graphs is not None:
         if recipe_name != "default" or ids is not None:
             raise NasbuildError(
@@ -105,8 +110,7 @@ def fit(
         )
         return
     chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
-    ensure_free(out_folder, overwrite=overwrite)
-    table = read(space, data, merge, skip_bad, costs, target)
+    assert table is not None
     if ids is not None:
         table = _only(table, ids)
     with out.progress() as progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output
+from nasbuild.cli._space_drawing import WIDTH
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
@@ -57,28 +59,30 @@ def init(
         )
     answers = dict(map(_answer, answer or ()))
     guess = guess_space(data, metrics=metric or (), answers=answers)
+    drawn: list[str] = []
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     if guess.open and not yes:
         if not interactive:
             raise _unanswered(guess)
-        for line in space_drawing(guess.space):
+        drawn = space_drawing(guess.space)
+        for line in drawn:
             out.line(line)
         while guess.open:
             question = guess.open[0]
             answers[question.key] = _asked(out, question)
             guess = guess_space(guess, metrics=metric or (), answers=answers, name=guess.space.name)
+        out.line()
     write_text(out_file, commented_yaml(guess))
     space = guess.space
     total = count_architectures(space)
     size = f"about {float(total):.1e}" if 10**6 <= total < 10**300 else format_count(total)
     out.line(f"{guess.source}: {guess.rows:,} rows of {size} possible architectures\n")
-    for line in space_drawing(space):
-        out.line(line)
-    out.line()
+    if drawn != (drawing := space_drawing(space)):
+        for line in drawing:
+            out.line(line)
+        out.line()
     for question in guess.open:
-        out.line(
-            f"assumed: {question.text} {question.options[question.answer]} ({_as_option(question)})", "yellow"
-        )
+        out.line(f"{question.sentence} ({_as_option(question, question.answer)})", "yellow")
     for note in guess.notes:
         out.line(f"note: {note}", "yellow")
     for line in _next_steps(guess, data, out_file):
@@ -111,31 +115,48 @@ def _answer(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _as_option(question: Question) -> str:
-    return f"--answer {shlex.quote(f'{question.key}={question.answer}')}"
+def _as_option(question: Question, answer: str) -> str:
+    return f"--answer {shlex.quote(f'{question.key}={answer}')}"
 
 
 def _unanswered(guess: Guess) -> NasbuildError:
-    first = guess.open[0]
-    more = f" (and {len(guess.open) - 1} more)" if len(guess.open) > 1 else ""
+    """All open questions, each with its possible answers, so that one more call can answer them."""
+    asked = [
+        f"{question.text} ({', '.join(_as_option(question, value) for value in question.options)})"
+        for question in guess.open
+    ]
+    count = "a question is open" if len(asked) == 1 else f"{len(asked)} questions are open"
     return NasbuildError(
-        f"a question is open{more}: {first.text}",
+        f"{count}: {' '.join(asked)}",
         where=guess.source,
-        allowed=[f"--answer {shlex.quote(f'{first.key}={value}')}" for value in first.options],
-        todo="or give --yes, which takes the likeliest",
+        todo="answer, or give --yes, which takes the likeliest",
     )
 
 
 def _asked(out: Output, question: Question) -> str:
-    """Asks on the terminal; an empty answer takes the first option."""
+    """Asks on the terminal; an empty answer takes the first option.
+
+    An interrupt, or the end of the input, ends the command before anything is written.
+    """
     out.line(f"\n{question.text}")
     values = list(question.options)
     for number, value in enumerate(values, 1):
-        out.line(f"  {number}  {question.options[value]}")
-    number = 0
-    while not 1 <= number <= len(values):
-        number = typer.prompt(f"1 to {len(values)}", default=1, type=int)
-    return values[number - 1]
+        lines = textwrap.wrap(question.options[value], WIDTH - 5, break_on_hyphens=False)
+        for n, line in enumerate(lines):
+            out.line(f"  {number if n == 0 else ' '}  {line}")
+    numbers = {str(number): value for number, value in enumerate(values, 1)}
+    try:
+        while True:
+            reply = typer.prompt(f"1 to {len(values)}", default="1").strip()
+            found = numbers.get(reply) or (reply if reply in values else None)
+            if found is not None:
+                return found
+            out.line(
+                f"{reply!r} is none of them; give the number of an answer, or press Enter for 1", "yellow"
+            )
+    except (typer.Abort, KeyboardInterrupt, EOFError):
+        out.now("\nstopped: nothing was written")
+        raise typer.Exit(130) from None
 
 
 def _next_steps(guess: Guess, data: str, out_file: Path) -> list[str]:

@@ -7,11 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nasbuild._atomic_write import is_fit_folder
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.space import Space
     from nasbuild.table import Table
+
+
+def metric_fields(space: Space, names: Sequence[str], file: Path) -> list[str]:
+    """What a file of architectures calls metrics: in the flat formats as the user's own table does."""
+    from nasbuild._file_formats import FLAT, ROWS, file_format
+
+    own = {} if space.columns is None else space.columns.metrics
+    flat = file_format(file, ROWS, "architectures") in (*FLAT, ".parquet")
+    return [own.get(name, name) if flat else name for name in names]
 
 
 def only_graphs(graphs: Path, space: str | None, merge: str | None) -> Path:
@@ -39,21 +49,25 @@ def read(
     """Returns the table of ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad``.
 
     Several tables are joined. Space and data may each be a fit folder, which stands for the space and the rows of
-    that fit. Without a space it is that of the fit, or inferred from the first table.
+    that fit. Without a space it is that of the first fit, or inferred from the tables.
     """
-    from nasbuild.table import add_costs, merge_table, read_table, read_tables
+    from nasbuild.table import add_costs, merge_table, read_tables
 
-    space = data[0] if space is None and is_fit(data[0]) else space
-    sources: list[str | Table] = list(data)
     if space is None:
-        sources[0] = read_table(data[0], skip_bad=skip_bad, metrics=list(targets))
-        found = add_costs(sources[0].space, costs) if costs else sources[0].space
-        sources[0] = replace(sources[0], space=found)
-    else:
-        found = space_with(space, costs)
-    sources = [_of_fit(one, found) if isinstance(one, str) and is_fit(one) else one for one in sources]
-    table = read_tables(sources, found, skip_bad=skip_bad, names=data)
+        space = next(filter(is_fit_folder, data), None)
+    found = None if space is None else space_with(space, costs)
+    sources = [_rows(one, found) if found is not None and is_fit_folder(one) else one for one in data]
+    metrics = list(targets) if found is None else None
+    table = read_tables(sources, found, skip_bad=skip_bad, metrics=metrics, names=data)
+    if found is None and costs:
+        table = replace(table, space=add_costs(table.space, costs))
     return merge_table(table, merge) if merge else table
+
+
+def _rows(folder: str, space: Space) -> Table:
+    from nasbuild.score import fit_rows
+
+    return fit_rows(folder, space)
 
 
 def space_with(space: str, costs: str | None) -> Space:
@@ -61,40 +75,10 @@ def space_with(space: str, costs: str | None) -> Space:
     from nasbuild.space import load_space
     from nasbuild.table import add_costs
 
-    if is_fit(space):
+    if is_fit_folder(space):
         from nasbuild.score import load_fit
 
         found = load_fit(space, "space").space
     else:
         found = load_space(space)
     return add_costs(found, costs) if costs else found
-
-
-def is_fit(path: str) -> bool:
-    """Whether a path is a fit folder."""
-    from nasbuild._atomic_write import FIT_FILE
-
-    try:
-        return (Path(path) / FIT_FILE).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _of_fit(folder: str, space: Space) -> Table:
-    """Returns the rows of a fit as a table in the given space.
-
-    Raises
-    ------
-    NasbuildError
-        If the given space has other architectures.
-    """
-    from nasbuild.score import load_fit
-
-    table = load_fit(folder, "space").table
-    if table.space.stages != space.stages:
-        raise NasbuildError(
-            f"was fitted in another space than {space.name}",
-            where=folder,
-            todo=f"give --space {folder} as well",
-        )
-    return replace(table, space=replace(space, metrics={**table.space.metrics, **space.metrics}))

@@ -33,6 +33,7 @@ def space_drawing(space: Space, width: int = WIDTH, *, plain: bool | None = None
             lines += ["  │"] if lines else []
             lines += _stage_lines(group, space, width)
     lines += ["  │", *(line for m in space.metrics.values() for line in _metric_lines(m, space, width))]
+    lines += [line for name in _undirected(space) for line in _wrapped(f"  ? {name}", width, 6)]
     lines += _legend(space)
     if plain or (plain is None and not _is_wide()):
         lines = [_as_ascii(line) for line in lines]
@@ -46,15 +47,19 @@ def _legend(space: Space) -> list[str]:
         parts.append("□ one that a network may have")
     if any(stage.shared for stage in space.layered):
         parts.append("* one choice for all layers of the stage")
+    if _undirected(space):
+        parts.append("? a metric without a direction (--target=+NAME or --target=-NAME)")
     return ["", *_wrapped("  " + ", ".join(parts), WIDTH, 2)]
 
 
 def _stage_lines(stages: Sequence[Stage], space: Space, width: int) -> list[str]:
     first, last = stages[0], stages[-1]
     name = first.name if len(stages) == 1 else f"{first.name} … {last.name} ({len(stages)} stages)"
+    from nasbuild.space import choice_text
+
     head = "  " + name if first.is_globals else f"  {name}  {_layers(first)}"
     choices = " · ".join(
-        f"{f.name}{'*' if f.name in first.shared else ''} {_few([str(c) for c in f.choices])}"
+        f"{f.name}{'*' if f.name in first.shared else ''} {_few([choice_text(f, c) for c in f.choices])}"
         for f in first.features
     )
     lines = _wrapped(f"{head}  {choices}", width, 6)
@@ -87,6 +92,11 @@ def _metric_lines(metric: Metric, space: Space, width: int) -> list[str]:
     column = None if space.columns is None else space.columns.metrics.get(metric.name)
     origin = f"  from {column}" if column not in (None, metric.name) else ""
     return _wrapped(f"  {arrow} {metric.name}{unit}{origin}", width, 6)
+
+
+def _undirected(space: Space) -> list[str]:
+    """Metrics of the user's own table of which it is not known what is better."""
+    return [] if space.columns is None else [n for n in space.columns.metrics if n not in space.metrics]
 
 
 def _few(texts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._inputs import read, space_with
+from nasbuild.cli._inputs import metric_fields, read, space_with
 from nasbuild.cli._options import JsonOption, OutOption, SpaceOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
@@ -58,11 +58,16 @@ def template(
     found = template_architectures(definition, n, seed=seed, near=middle, changes=_range(changes))
     write_architectures(definition, template_rows(definition, found), out_file)
     pairs = pair_coverage(definition, found)
-    out.line(f"{len(found):,} architectures with {pairs:,} different pairs of choices written to {out_file}")
-    names = list(definition.metrics)
-    target = f"--target {shlex.quote(names[0])}" if names else "--target=+METRIC"
+    out.line(
+        f"{len(found):,} architectures written to {out_file}: each choice and depth as often as others, as far as possible"
+    )
+    own = {} if definition.columns is None else definition.columns.metrics
+    names = [*definition.metrics, *(name for name in own if name not in definition.metrics)]
+    target = f"--target {shlex.quote(names[0])}" if definition.metrics else "--target=+METRIC"
+    if names and not definition.metrics:
+        target = shlex.quote(f"--target=+{names[0]}")
     paths = f"--space {shlex.quote(space)} --data {shlex.quote(str(out_file))}"
-    out.line(f"fill in {', '.join(names) or 'your metrics'}, then:")
+    out.line(f"fill in {', '.join(metric_fields(definition, names, out_file)) or 'your metrics'}, then:")
     out.line(f"  nasbuild fit {paths} {target} --out my-fit")
     out.json({"out": str(out_file), "rows": len(found), "pairs": pairs})
 

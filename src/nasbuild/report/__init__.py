@@ -18,7 +18,7 @@ from nasbuild.report.data._failures import failing_data, rule_data
 from nasbuild.report.data._features import effect_scale, stage_effects
 from nasbuild.report.data._glossary import TERMS
 from nasbuild.report.data._next_steps import rows_file
-from nasbuild.report.data._number_format import Scale, percent
+from nasbuild.report.data._number_format import Scale, minus, percent
 from nasbuild.report.data._overview import (
     effects_data,
     front_data,
@@ -59,6 +59,7 @@ __all__ = [
     "front_data",
     "hop_name",
     "importance_data",
+    "minus",
     "module_quantiles",
     "percent",
     "report_html",

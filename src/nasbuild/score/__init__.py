@@ -30,6 +30,7 @@ from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fit, Prediction, Progress, TargetFit, fit, predict
 from nasbuild.score._fit_file import SCHEMA_VERSION, versions
 from nasbuild.score._fit_folder import load_fit, save_fit
+from nasbuild.score._fit_rows import fit_rows
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
 from nasbuild.score._held_out import DEVIATIONS, LEAST_JOINT, Agreement, Evidence, HeldOut, evidence_of
@@ -90,6 +91,7 @@ __all__ = [
     "fit_baselines",
     "fit_failures",
     "fit_model",
+    "fit_rows",
     "fit_scorers",
     "label_statistics",
     "load_fit",

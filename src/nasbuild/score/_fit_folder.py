@@ -181,7 +181,7 @@ def _other_kind(folder: Path, found: Kind) -> FitError:
             todo="or fit a table with --space",
         )
     return FitError(
-        "is a fit in a space, not of networks without one",
+        "is a fit of architectures in a space, and this needs one of networks as graphs",
         where=str(folder),
-        todo="fit networks with --graphs",
+        todo="see nasbuild explain and predict for it, or fit networks with --graphs",
     )

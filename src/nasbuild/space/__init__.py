@@ -31,7 +31,7 @@ from nasbuild.space._choice import (
     number_of_text,
     plain_choice,
 )
-from nasbuild.space._columns import LITERALS, Columns, StageSource
+from nasbuild.space._columns import DIGITS, LITERALS, Columns, StageSource
 from nasbuild.space._cost_terms import CostFactor, CostProduct, CostValues
 from nasbuild.space._count import (
     count_architectures,
@@ -86,6 +86,7 @@ from nasbuild.space._tied_features import TiedStages
 
 __all__ = [
     "ABSENT",
+    "DIGITS",
     "GLOBALS",
     "LITERALS",
     "UNSET",

@@ -31,6 +31,8 @@ _KEYS = (
 _DEPTH = "depth"
 _GLOBALS = "globals"
 LITERALS = ("python", "json")
+DIGITS = "digits"
+"""Notation of texts such as 02021022, which have one digit for each layer."""
 _NOTATION = re.compile(r"[|/;+,\- ]{1,3}")
 
 
@@ -77,7 +79,8 @@ class Columns:
     missing
         Texts that mean missing, besides the usual ones.
     literals
-        Columns whose texts are nested data, each ``python``, ``json``, or the separators of a list such as ``|+``.
+        Columns whose texts are nested data, each ``python``, ``json``, ``digits`` (one for each layer), or the separators
+        of a list such as ``|+``.
 
     Examples
     --------
@@ -161,11 +164,11 @@ def read_columns(space: Space, data: object) -> Columns | None:
         )
     literals = _texts_by_name(top.get("literals"), "columns.literals")
     for name, kind in literals.items():
-        if kind not in LITERALS and not _NOTATION.fullmatch(kind):
+        if kind not in (*LITERALS, DIGITS) and not _NOTATION.fullmatch(kind):
             raise SpaceError(
                 f"{shown(kind)} is not a notation",
                 where=f"columns.literals.{name}",
-                allowed=(*LITERALS, "one to three separators such as |+"),
+                allowed=(*LITERALS, DIGITS, "one to three separators such as |+"),
             )
     return Columns(
         stages,

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown, shown_choice
-from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, number_of_text
+from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, choice_text, number_of_text
 from nasbuild.space._feature import Feature
 from nasbuild.space._layer_choices import count_depth
 from nasbuild.space._space import Space
@@ -39,7 +39,7 @@ def fix_parts(space: Space, parts: Sequence[str]) -> Space:
     ----------
     parts
         ``STAGE.depth = N``, ``STAGE.*.FEATURE = CHOICE``, ``STAGE.LAYER.FEATURE in CHOICE, CHOICE`` or
-        ``globals.FEATURE = CHOICE``.
+        ``globals.FEATURE = CHOICE``. A column of the user's own table may name the place (``n_1 = 2``).
 
     Raises
     ------
@@ -145,9 +145,9 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
     # Repeated blanks are merged, so that matching takes linear time.
     match = _PART.fullmatch(" ".join(text.split())) if len(text) <= _LONGEST else None
     if match is None:
-        raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
+        raise _no_part(space, where)
     values = [value.strip() for value in _SEPARATOR.split(match["values"])]
-    u, rest = find_stage(space, match["place"], where)
+    u, rest = find_stage(space, _place_of_column(space, match["place"]), where)
     stage = space.stages[u]
     if rest == "depth" and not stage.is_globals:
         if not all(value.isdecimal() and len(value) < 6 for value in values):
@@ -162,7 +162,7 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
         return u, depths
     layer, _, name = ("*", "", rest) if stage.is_globals else rest.partition(".")
     if not name or not (layer == "*" or (layer.isdecimal() and len(layer) < 6)):
-        raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
+        raise _no_part(space, where)
     feature = next((f for f in stage.features if f.name == name), None)
     choices = [c for value in values for c in ([value] if feature is None else _meant(feature, value, where))]
     return u, limit_of(stage, name, choices, None if layer == "*" else int(layer), where)
@@ -180,6 +180,9 @@ def _meant(feature: Feature, text: str, where: str) -> list[object]:
             raise SpaceError(f"{text} has no choice of {feature.name}", where=where, allowed=feature.allowed)
         return inside
     choice = choice_of_text(feature, text)
+    if all(isinstance(c, bool) for c in feature.present):
+        # As reports call them.
+        choice = {"yes": True, "no": False}.get(text.lower(), choice)
     index = feature.index(choice)
     if feature.range is not None and index >= 0 and choice != feature.present[index]:
         raise SpaceError(
@@ -198,13 +201,42 @@ def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
     head, _, rest = place.partition(".")
     if head.isdecimal() and int(head[:6]) < len(space.stages):
         return int(head[:6]), rest
+    if not rest or head == GLOBALS:
+        raise _no_part(space, where)
     names = [stage.name for stage in space.stages]
-    what = (
-        f"there is no stage {head[:60]!r}"
-        if rest and head != GLOBALS
-        else "does not name a part of the space"
+    raise SpaceError(f"there is no stage {head[:60]!r}", where=where, allowed=names)
+
+
+def _place_of_column(space: Space, place: str) -> str:
+    """The place that a column of the user's own table describes; any other place as it is."""
+    for name, source in ({} if space.columns is None else space.columns.stages).items():
+        if place == _merged(source.depth):
+            return f"{name}.depth"
+        for feature, columns in source.features.items():
+            own = [_merged(column) for column in columns]
+            if place in own:
+                layer = "" if name == GLOBALS else "*." if len(own) == 1 else f"{own.index(place)}."
+                return f"{name}.{layer}{feature}"
+    return place
+
+
+def _merged(column: str | None) -> str | None:
+    return None if column is None else " ".join(column.split())
+
+
+def _no_part(space: Space, where: str) -> SpaceError:
+    """The refusal of what names no part, with a part that this space has."""
+    stage = next(one for one in space.stages if one.features)
+    feature = stage.features[0]
+    place = feature.name if stage.is_globals else f"*.{feature.name}"
+    value = choice_text(feature, feature.present[0])
+    example = f'"{stage.name}.{place} = {value}"'
+    if space.columns is not None:
+        column = space.columns.stages[stage.name].features[feature.name][0]
+        example += f', or by your column, "{column} = {value}"'
+    return SpaceError(
+        "does not name a part of the space", where=where, allowed=_FORMS, todo=f"write for example {example}"
     )
-    raise SpaceError(what, where=where, allowed=names if rest else _FORMS)
 
 
 def allowed_modules(stage: Stage, codes: np.ndarray) -> np.ndarray:

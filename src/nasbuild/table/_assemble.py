@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import mean
@@ -52,7 +53,7 @@ def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
             notes.append(Note("absent", text))
     undeclared = [name for name in columns if name not in space.metrics and name not in space.costs]
     if undeclared:
-        signed = f"--target=+{undeclared[0]} or --target=-{undeclared[0]}"
+        signed = " or ".join(shlex.quote(f"--target={sign}{undeclared[0]}") for sign in "+-")
         text = (
             f"no direction is declared for {', '.join(undeclared)}: write {signed}, or use it in an equation"
         )

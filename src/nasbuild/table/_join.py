@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
 from nasbuild.errors import TableError
-from nasbuild.space import Columns, Space, to_dict
+from nasbuild.space import Architecture, Columns, Space, to_dict
 from nasbuild.table._assemble import Row, assembled
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._flat_columns import is_missing, metric_of_text, plain_text
@@ -17,6 +19,9 @@ from nasbuild.table._read_table import builtin_tables, read_table, source_name
 from nasbuild.table._rows import RawRow, shown, table_of_rows
 from nasbuild.table._source import Source, read_source
 from nasbuild.table._table import Note, Table, counted
+from nasbuild.table._unlabelled import read_architectures
+from nasbuild.table.infer._infer_space import guess_space
+from nasbuild.table.infer._more_metrics import with_metrics_of
 
 _RECOMPUTED = ("missing", "absent", "constant", "undeclared")
 """Kinds of notes on columns, which are made anew for the joined ones."""
@@ -34,14 +39,15 @@ def read_tables(
     r"""Read several tables as one, such as labels in one file and latencies in another.
 
     Rows of one architecture become one row. A table without columns of the architecture is matched with the
-    tables before it by the ids of rows.
+    other tables by the ids of rows, wherever it stands.
 
     Parameters
     ----------
     sources
         As in `read_table`, one or more; or tables that were read before.
     space, skip_bad, metrics
-        As in `read_table`. Without a space, it is inferred from the first table.
+        As in `read_table`. Without a space, it is inferred from the table with most columns of the architecture, the
+        first of these.
     names
         What messages call the tables; by default their paths.
 
@@ -64,20 +70,62 @@ def read_tables(
     >>> both.ids, both.columns["acc"].tolist(), both.columns["latency"].tolist()
     (('a', 'b'), [71.2, 73.0], [nan, 2.5])
     """
-    found = list[Table]()
-    for source in sources:
-        if isinstance(source, Table):
-            table = source
-        elif found and (held := _without_architectures(source, found[0].space)) is not None:
-            table = _by_id(held, found, skip_bad)
-        else:
-            table = read_table(source, found[0].space if found else space, skip_bad=skip_bad, metrics=metrics)
-        found.append(table)
-    if not found:
+    if not sources:
         raise TableError("there is no table", todo="give one or more")
-    if len(found) == 1:
-        return found[0]
-    return join_tables(found, names or [source_name(source) for source in sources])
+    if len(sources) == 1:
+        [source] = sources
+        given = isinstance(source, Table)
+        return source if given else read_table(source, space, skip_bad=skip_bad, metrics=metrics)
+    space = next((source.space for source in sources if isinstance(source, Table)), space)
+    found, by_id = dict[int, Table](), dict[int, Source]()
+    inferred = space is None
+    if space is None:
+        n = _describing(sources, metrics)
+        found[n] = read_table(sources[n], skip_bad=skip_bad, metrics=metrics)
+        space, metrics = found[n].space, None
+    for n, source in enumerate(sources):
+        if n in found:
+            continue
+        if isinstance(source, Table):
+            found[n] = source
+        elif (held := _without_architectures(source, space)) is not None:
+            by_id[n] = held
+        else:
+            found[n] = read_table(source, space, skip_bad=skip_bad, metrics=metrics)
+    if not found:
+        # The first one is refused, as it lacks columns of the space.
+        return read_table(sources[0], space, skip_bad=skip_bad, metrics=metrics)
+    if inferred:
+        for held in by_id.values():
+            space = with_metrics_of(space, held)
+        found = {n: replace(table, space=space) for n, table in found.items()}
+    before = [found[n] for n in sorted(found)]
+    order = [*sorted(found), *by_id]
+    called = names or [source_name(source) for source in sources]
+    repeats = [
+        sources[n]
+        for n, table in found.items()
+        if not isinstance(sources[n], Table) and any(note.kind == "repeated" for note in table.notes)
+    ]
+    ids = _ids(before, repeats if by_id else (), space)
+    matched = [_by_id(held, ids, space, skip_bad) for held in by_id.values()]
+    return join_tables([*before, *matched], [called[n] for n in order])
+
+
+def _describing(sources: Sequence[Any], metrics: list[str] | None) -> int:
+    """Which source has most columns of the architecture; the first of these, or of all if none has any."""
+    columns = [0] * len(sources)
+    for n, source in enumerate(sources):
+        if isinstance(source, str | os.PathLike) and str(source) in builtin_tables():
+            return n
+        try:
+            space = guess_space(source, metrics=metrics or ()).space
+        except TableError:
+            continue
+        columns[n] = len(
+            FlatNames(space).written() if space.columns is None else space.columns.of_architecture()
+        )
+    return columns.index(max(columns))
 
 
 def join_tables(tables: Sequence[Table], names: Sequence[str] = ()) -> Table:
@@ -163,15 +211,19 @@ def _id_column(held: Source, space: Space) -> str | None:
     return next((name for name in dict.fromkeys((FlatNames(space).id, "id")) if name in held.names), None)
 
 
-def _by_id(held: Source, before: Sequence[Table], skip_bad: bool) -> Table:
-    """The table of a source without architectures, which earlier tables have under its ids."""
-    space = before[0].space
+def _ids(tables: Sequence[Table], repeats: Sequence[Any], space: Space) -> dict[str, Architecture]:
+    """The architecture of each id, also of rows that were merged with another one, from the sources that have such."""
+    known: dict[str, Architecture] = {}
+    for source in repeats:
+        # Its bad rows were left out, so that rows beyond them keep their ids in the table alone.
+        with contextlib.suppress(TableError):
+            known |= read_architectures(source, space)
+    return known | {i: a for table in tables for i, a in zip(table.ids, table.architectures, strict=True)}
+
+
+def _by_id(held: Source, known: Mapping[str, Architecture], space: Space, skip_bad: bool) -> Table:
+    """The table of a source without architectures, which other tables have under its ids."""
     names, column = FlatNames(space), _id_column(held, space)
-    known = {
-        name: architecture
-        for table in before
-        for name, architecture in zip(table.ids, table.architectures, strict=True)
-    }
     own = space.columns
     metrics = {
         name: names.metric(name.removeprefix(_METRICS))
@@ -188,10 +240,10 @@ def _by_id(held: Source, before: Sequence[Table], skip_bad: bool) -> Table:
             given = _id_text(values.get(column or ""))
             if given not in known:
                 yield TableError(
-                    f"id {shown(given)} is in no table before",
+                    f"id {shown(given)} is in no other table",
                     where=where,
                     allowed=list(known)[:3],
-                    todo="the tables before need an id column with the same ids",
+                    todo="the tables of the architectures need an id column with the same ids",
                 )
                 continue
             found = {metric: _value(values.get(name)) for name, metric in metrics.items()}

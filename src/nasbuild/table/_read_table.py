@@ -127,7 +127,7 @@ def source_name(source: Any) -> str:
 def _notes_on(guess: Guess) -> list[Note]:
     said = [f"the space was inferred from the table: {', '.join(stage.name for stage in guess.space.stages)}"]
     said += guess.notes
-    said += [f"{q.text} {q.options[q.answer]} (assumed)" for q in guess.open]
+    said += [question.sentence for question in guess.open]
     return [Note("inferred", text) for text in said]
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from nasbuild._file_formats import FLAT, TABLES, file_format
 from nasbuild._records import unguarded
 from nasbuild.errors import TableError
-from nasbuild.space import LITERALS, Columns
+from nasbuild.space import DIGITS, LITERALS, Columns
 from nasbuild.table._csv_dialects import read_separated
 from nasbuild.table._dataframe import read_parquet, values_of_frame
+from nasbuild.table._digit_texts import digit_lists, digits_of
 from nasbuild.table._excel import read_excel
 from nasbuild.table._json_rows import objects
 from nasbuild.table._nested_values import flattened, invertible, nested, parsed_literal
@@ -48,7 +49,8 @@ class Source:
     unnamed
         Whether a column of a text file has no name; it is not in the rows.
     literals
-        Columns whose texts are nested data, each ``python``, ``json``, or the separators of a list (`notation_of`).
+        Columns whose texts are nested data, each ``python``, ``json``, ``digits``, or the separators of a list
+        (`notation_of`).
     directions
         Directions that a study declares, by field.
     """
@@ -192,7 +194,9 @@ def _expand(source: Source, known: Collection[str] | None, notations: Mapping[st
         if known is not None and not any(name.startswith((f"{column}.", f"{column}[")) for name in known):
             continue
         cells = [row.get(column) for _, row in rows]
-        found = _literals(cells) or _split(cells, notations.get(column) if known is not None else None)
+        notation = notations.get(column) if known is not None else None
+        layers = len([name for name in known or () if name.startswith(f"{column}[")])
+        found = _digits(column, cells, notation, layers) or _literals(cells) or _split(cells, notation)
         if found is None:
             continue
         parsed, kind = found
@@ -228,6 +232,16 @@ def _literals(cells: Iterable[Any]) -> tuple[list[Any], str] | None:
         parsed.append(found[0])
         kinds.add(found[1])
     return (parsed, min(kinds, key=("python", "json").index)) if kinds else None
+
+
+def _digits(
+    column: str, cells: Sequence[Any], notation: str | None, layers: int
+) -> tuple[list[Any], str] | None:
+    """Texts or numbers with one digit for each layer, where the space says so or, without one, the column does."""
+    if notation == DIGITS:
+        return [digits_of(cell, layers) for cell in cells], DIGITS
+    parsed = None if notation or layers else digit_lists(column, cells)
+    return None if parsed is None else (parsed, DIGITS)
 
 
 def _split(cells: Sequence[Any], notation: str | None) -> tuple[list[Any], str] | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nasbuild.space import DIGITS
+
 _SIGNS = "|/;+,- "
 _MOST_CHOICES = 12
 """Texts at one place; more are names of something else."""
@@ -39,18 +41,22 @@ def split_text(text: str, notation: str) -> list[str] | list[list[str]] | None:
     return found if all(piece for part in found for piece in part) else None
 
 
-def joined_text(data: Sequence[str | Sequence[str | None] | None], notation: str) -> str:
+def joined_text(data: Sequence[str | int | Sequence[str | None] | None], notation: str) -> str:
     """The text of pieces, the reverse of `split_text`; pieces that are None are left out.
 
     Examples
     --------
     >>> joined_text([["conv", "skip"], ["conv", None]], "|+"), joined_text([["a~0"], ["b~0"]], "+||")
     ('conv+skip|conv', '|a~0|+|b~0|')
+    >>> joined_text([0, 2, 1], "digits")
+    '021'
     """
+    if notation == DIGITS:
+        return "".join(str(digit) for digit in data if digit is not None)
     around = notation[2:]
     parts = [
-        part
-        if isinstance(part, str)
+        str(part)
+        if isinstance(part, str | int)
         else around + notation[1:2].join(p for p in part if p is not None) + around
         for part in data
         if part is not None

@@ -63,7 +63,12 @@ class ArchitectureRows:
         return found
 
     def rows(
-        self, architectures: Sequence[Architecture], measured: Sequence[dict[str, float]] | None = None
+        self,
+        architectures: Sequence[Architecture],
+        measured: Sequence[dict[str, float]] | None = None,
+        *,
+        selected: int = 0,
+        by: str | None = None,
     ) -> list[dict[str, Any]]:
         """Returns a row for each architecture.
 
@@ -71,6 +76,9 @@ class ArchitectureRows:
         ----------
         measured
             Measured values by name of column for each architecture; by default those of the table.
+        selected, by
+            How many of the first architectures were built for a high prediction of target ``by``. As in `Built.std`, its
+            deviation is widened there to allow for selection bias.
 
         Returns
         -------
@@ -78,7 +86,7 @@ class ArchitectureRows:
         differ from the reference), ``extrapolates``, ``rarely_labelled`` (parts with few or no labels), and ``values``: for each column ``predicted`` and ``std`` (0 for
         exact costs) and ``measured`` (None if unknown).
         """
-        from nasbuild.builder import expected_values
+        from nasbuild.builder import SELECTION_STD_FACTOR, expected_values
 
         if not architectures:
             return []
@@ -95,6 +103,8 @@ class ArchitectureRows:
             open_ = ~np.isfinite(value)
             if name in targets and open_.any():
                 guess, spread, outside = fit.of(name).scorer.predict_and_flag(architectures)
+                if name == by:
+                    spread[:selected] *= SELECTION_STD_FACTOR
                 value, std = np.where(open_, guess, value), np.where(open_, spread, std)
                 beyond |= outside & open_
             expected.append((value, std))

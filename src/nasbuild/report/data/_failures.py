@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from nasbuild.score import Fit
     from nasbuild.space import Architecture, Space
 
+UNMEASURED = "If they were only not measured, build with --may-fail (in Python, may_fail=True)"
+"""What to do where a value is missing for another reason than failure."""
+
 
 def failures_data(fit: Fit) -> list[dict[str, Any]]:
     """Returns failure rules for missing values of target metrics; metrics missing in the same rows share one.
@@ -29,7 +32,8 @@ def failures_data(fit: Fit) -> list[dict[str, Any]]:
         if rule is not None:
             names = " and ".join(metrics)
             head = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value of {names} and count as failed evaluations"
-            found.append({"metrics": metrics, **rule, "text": f"{head}: {rule['text']}."})
+            text = f"{head}: {rule['text']}. {UNMEASURED}."
+            found.append({"metrics": metrics, **rule, "text": text})
     return found
 
 
@@ -70,7 +74,10 @@ def rule_data(space: Space, architectures: Sequence[Architecture], failed: np.nd
     rule = failure_rule(space, architectures, failed)
     counts: dict[str, Any] = {"evaluated": len(failed), "failed": int(failed.sum()), "conditions": []}
     if rule is None:
-        return {**counts, "text": "failures depend on the choices, but no one or two choices describe them"}
+        return {
+            **counts,
+            "text": "which rows fail does not look like chance, but no one or two choices describe it",
+        }
     return {
         **counts,
         "conditions": list(rule.conditions),

@@ -21,11 +21,11 @@ TERMS = {
     "PED-ANOVA": "A measure of importance: how much a choice matters for being among the best tenth.",
     "prediction": "y': the expected value of a target for a whole architecture.",
     "reference": "The architecture that others are shown as changes of.",
-    "score": "The learned worth of a module; the scores of an architecture add up.",
+    "score": "The learned worth of a module; the scores of an architecture add up, and one alone may be negative.",
     "SRCC": "Spearman rank correlation: 1 if two orders agree, 0 if they have nothing in common, −1 if one is the reverse.",
     "stage": "A run of layers at one resolution, or one block of a network.",
     "target": "What is to be made large or small: a metric, or an equation of metrics.",
-    "tied": "Within the noise: fewer than 90 % of the members of the fit rank it below the best.",
+    "tied": "Within the noise: the fit is less than 90 % sure that it is worse than the best.",
     "±": "One standard deviation.",
 }
 

@@ -101,7 +101,21 @@ class Scale:
         >>> Scale(0, 1).pair(93.14, 0.26)
         '93.1 ± 0.3'
         """
-        return f"{self.plain(value)} ± {self.plain(std)}"
+        return f"{self.plain(value)} ± {self.deviation(std)}"
+
+    def deviation(self, std: float | None) -> str:
+        """Formats a standard deviation; one that would round to zero is below the last digit.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
+        >>> Scale(0, 2).deviation(0.084), Scale(0, 2).deviation(0.0012), Scale(0, 2).deviation(0.0)
+        ('0.08', '<0.01', '0.00')
+        """
+        text = self.plain(std)
+        if std and text != "–" and not text.strip("0.,"):
+            return f"<{10.0**-self.decimals:.{self.decimals}f}"
+        return text
 
     @property
     def power(self) -> str:
@@ -121,7 +135,14 @@ class Scale:
 
 
 def minus(text: str) -> str:
-    """Replaces hyphens by minus signs, and removes the sign of a negative zero."""
+    """Replaces hyphens by minus signs, and removes the sign of a negative zero.
+
+    Examples
+    --------
+    >>> from nasbuild.report import minus
+    >>> minus("-2.5"), minus("-0.00")
+    ('−2.5', '0.00')
+    """
     if text.startswith("-") and not text.strip("-0.,"):
         text = text[1:]
     return text.replace("-", "−")

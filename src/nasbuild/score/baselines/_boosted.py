@@ -145,8 +145,11 @@ def _chosen(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[int, int]:
         return _LEAVES[0], 1
     parts = k_fold(len(rows), min(_FOLDS, len(rows)), np.random.default_rng(seed))
     best: tuple[float, int, int] = (np.inf, _LEAVES[0], 1)
-    for leaves in _LEAVES:
-        if leaves > _LEAVES[0] and leaves * 4 > len(rows):
+    # More leaves than these can't all have their least number of rows.
+    most = max(len(train) for train, _ in parts) // _settings(0, len(rows), seed)["min_data_in_leaf"]
+    for before, leaves in zip((0, *_LEAVES), _LEAVES, strict=False):
+        if leaves > _LEAVES[0] and (leaves * 4 > len(rows) or before >= most):
+            # The trees would be those of fewer leaves.
             break
         found: Any = lightgbm.cv(
             _settings(leaves, len(rows), seed),

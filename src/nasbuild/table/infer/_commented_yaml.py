@@ -50,7 +50,7 @@ def commented_yaml(guess: Guess) -> str:
         f"A search space, inferred from {guess.rows:,} rows of {guess.source}. Correct what is wrong and add choices that the "
         "table does not have."
     ]
-    said += [f"{q.text} {q.options[q.answer]}{'' if q.given else ' (assumed)'}." for q in guess.questions]
+    said += [f"{question.sentence}." for question in guess.questions]
     said += guess.notes
     lines = [line for text in said for line in _comment(text)]
     for line in space_to_yaml(guess.space).splitlines():

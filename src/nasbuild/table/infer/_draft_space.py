@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasbuild.errors import TableError
-from nasbuild.space import GLOBALS
+from nasbuild.space import DIGITS, GLOBALS
 from nasbuild.table._source import Source
 from nasbuild.table.infer._choices import (
     Choices,
@@ -129,7 +129,11 @@ class DraftSpace:
             if not values:
                 self._ignored += stage.features[feature]
                 continue
-            entry["features"][own] = values
+            if all(self._is_digit(column) for column in stage.features[feature]):
+                # Digits number operations; their order says nothing.
+                entry["features"][own] = {"choices": values, "kind": "categorical"}
+            else:
+                entry["features"][own] = values
             names[feature] = own
             columns = [column.name for column in stage.features[feature]]
             mapping[own] = columns[0] if len(columns) == 1 else columns
@@ -143,6 +147,9 @@ class DraftSpace:
             entry["shared"] = shared
         self._stages.append(entry)
         self._columns["stages"][name] = mapping
+
+    def _is_digit(self, column: TypedColumn) -> bool:
+        return self.source.literals.get(column.name.partition("[")[0]) == DIGITS
 
     def _plain(self, plain: list[Part]) -> None:
         whole = StageGuess(GLOBALS, 0, 1, features={column.name: (column,) for column, _ in plain})
@@ -180,7 +187,7 @@ class DraftSpace:
             names[name] = column.name
             if direction is None:
                 options = {
-                    "none": f"no direction: --target=+{name} or --target=-{name} says it each time",
+                    "none": f"say it each time, --target=+{name} or --target=-{name}",
                     "maximize": "more is better",
                     "minimize": "less is better",
                 }
@@ -189,7 +196,10 @@ class DraftSpace:
                 )
                 direction = None if answer == "none" else answer
             if direction is not None:
-                self._metrics[name] = {"direction": direction, "unit": known.unit or _percent(name, column)}
+                self._metrics[name] = {
+                    "direction": direction,
+                    "unit": known.unit or percent_unit(name, column),
+                }
         self._columns["metrics"] = names
 
     def data(self, name: str) -> dict[str, Any]:
@@ -199,9 +209,9 @@ class DraftSpace:
             columns["separator"] = self.source.separator
             if self.source.commas:
                 columns["decimal"] = ","
-        used = [c for c in _marked(self.roles) if c.mark is not None]
-        if used:
-            columns["missing"] = sorted({str(column.mark) for column in used})
+        marks = {mark for column in _marked(self.roles) for mark in column.marks}
+        if marks:
+            columns["missing"] = sorted(marks)
         if self.roles.id is not None:
             columns["id"] = self.roles.id.name
         if self._columns[GLOBALS]:
@@ -227,7 +237,11 @@ class DraftSpace:
 
     def left_out(self) -> list[str]:
         """Sentences on columns that are not part of the space."""
-        notes = []
+        notes = [
+            f"{', '.join(map(repr, column.marks))} in {column.name} is read as no value"
+            for column in self.roles.metrics.values()
+            if column.marks
+        ]
         if self._constant:
             notes.append(f"the same in every row, so left out: {_names([c.name for c in self._constant])}")
         if self._ignored:
@@ -259,7 +273,7 @@ def _stages_of_plain(plain: list[Part]) -> list[StageGuess]:
     return stages
 
 
-def _percent(name: str, column: TypedColumn) -> str:
+def percent_unit(name: str, column: TypedColumn) -> str:
     """The unit of a share that is written up to 100."""
     known = metric_words(name)
     numbers = [v for v in column.distinct if not isinstance(v, str)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild.errors import SpaceError, TableError
-from nasbuild.space import LITERALS, Space, space_from_dict
+from nasbuild.space import DIGITS, LITERALS, Space, space_from_dict
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._source import Source, join_lists, read_source
 from nasbuild.table.infer._draft_space import DraftSpace
@@ -142,7 +142,8 @@ def guess_space(
         join_lists(held, split)
         questions, columns = Questions(answers or {}), typed_columns(held)
         roles = column_roles(columns, metrics, held.literals, questions)
-    found = guess_stages(roles.parts, questions)
+    digits = [name for name, kind in held.literals.items() if kind == DIGITS]
+    found = guess_stages(roles.parts, questions, digits)
     own_name = _space_name(source, held) if name is None else name
     for usual_words in (False, True):
         # Names that nasbuild itself would write stay as they are.
@@ -159,7 +160,9 @@ def guess_space(
     questions.check()
     notes = [*draft.notes, *draft.left_out()]
     notes += [
-        f"the texts of {name} are lists, separated by {' and '.join(dict.fromkeys(kind))}"
+        f"{name} is read as one stage, a layer for each digit; a number gets back the leading zeros that it lost"
+        if kind == DIGITS
+        else f"the texts of {name} are lists, separated by {' and '.join(dict.fromkeys(kind))}"
         for name, kind in held.literals.items()
         if kind not in LITERALS and space.columns is not None and name in space.columns.literals
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from nasbuild.table.infer._questions import Questions
 from nasbuild.table.infer._stage_guess import (
     Part,
@@ -34,7 +36,9 @@ _BLOCKS = (
 )
 
 
-def numbered_stages(found: Stages, container: str, own: list[Part], questions: Questions) -> None:
+def numbered_stages(
+    found: Stages, container: str, own: list[Part], questions: Questions, digits: Collection[str] = ()
+) -> None:
     """Stages of names with one number: a list cut into stages, stages with depths, layers, or blocks."""
     by_numbers: dict[tuple[int, ...], dict[str, list[Part]]] = {}
     for feature, parts in by_feature(own).items():
@@ -65,7 +69,7 @@ def numbered_stages(found: Stages, container: str, own: list[Part], questions: Q
             if same is not None:
                 found.stages += _shared_stages(container, slots, depths.pop(same))
             else:
-                _layers_or_blocks(found, container, slots, questions)
+                _layers_or_blocks(found, container, slots, questions, digits)
     for parts in depths.values():
         # Depths of stages that have no features.
         found.stages += _shared_stages(container, {}, parts)
@@ -111,7 +115,11 @@ def _shared_stages(container: str, slots: dict[str, list[Part]], depths: list[Pa
 
 
 def _layers_or_blocks(
-    found: Stages, container: str, slots: dict[str, list[Part]], questions: Questions
+    found: Stages,
+    container: str,
+    slots: dict[str, list[Part]],
+    questions: Questions,
+    digits: Collection[str],
 ) -> None:
     numbers = sorted({pattern.indices[0] for parts in slots.values() for _, pattern in parts})
     whole = {feature: parts for feature, parts in slots.items() if len(parts) == len(numbers)}
@@ -146,8 +154,12 @@ def _layers_or_blocks(
         blocks = {"stages": blocks["stages"]}
     shown = f"{everything[0][0].name} ... {everything[-1][0].name}"
     key = container or "_".join(slots)
-    if len(blocks) > 1:
-        answer = questions.ask(key, f"Columns {shown} are numbered once, without a depth. They are", blocks)
+    if any(everything[0][0].name.startswith(f"{column}[") for column in digits):
+        answer = "layers"
+    elif len(blocks) > 1:
+        answer = questions.ask(
+            key, f"Columns {shown} are numbered once, without a depth. What are they?", blocks
+        )
     else:
         answer = "stages"
     if answer == "layers":

@@ -39,6 +39,11 @@ class Question:
     answer: str
     given: bool
 
+    @property
+    def sentence(self) -> str:
+        """The question with the answer that was taken."""
+        return f"{self.text} {'Answer' if self.given else 'Assumed'}: {self.options[self.answer]}"
+
 
 class Questions:
     """Asks, and remembers what was asked."""

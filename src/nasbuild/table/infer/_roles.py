@@ -176,9 +176,9 @@ def _role(
 
 def _asked(column: TypedColumn, rest: str, likeliest: str, questions: Questions) -> str:
     texts = {
-        "metric": "was measured: a metric",
-        "part": "was chosen: a part of the network",
-        "ignored": "leave it out",
+        "metric": "a metric, which was measured",
+        "part": "a part of the network, which was chosen",
+        "ignored": "neither, leave it out",
     }
     order = [likeliest, *(key for key in texts if key != likeliest)]
     shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in column.distinct[:3])

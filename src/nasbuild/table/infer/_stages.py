@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nasbuild.table.infer._numbered_stages import numbered_stages
 from nasbuild.table.infer._questions import Questions
@@ -21,8 +21,8 @@ from nasbuild.table.infer._stage_guess import (
 from nasbuild.table.infer._typed_columns import TypedColumn
 
 
-def guess_stages(parts: Sequence[Part], questions: Questions) -> Stages:
-    """Stages from the patterns of names."""
+def guess_stages(parts: Sequence[Part], questions: Questions, digits: Collection[str] = ()) -> Stages:
+    """Stages from the patterns of names; ``digits`` are columns with a digit for each layer."""
     plain = [part for part in parts if not part[1].indices]
     single = [part for part in parts if len(part[1].indices) == 1]
     double = [part for part in parts if len(part[1].indices) == 2]
@@ -37,7 +37,7 @@ def guess_stages(parts: Sequence[Part], questions: Questions) -> Stages:
     for container in containers(single):
         before = len(found.stages)
         numbered_stages(
-            found, container, [part for part in single if part[1].container == container], questions
+            found, container, [part for part in single if part[1].container == container], questions, digits
         )
         for stage in found.stages[before:]:
             stage.container = container

@@ -11,11 +11,13 @@ from typing import Any, Literal
 from nasbuild.space import number_of_text
 from nasbuild.table._flat_columns import plain_text
 from nasbuild.table._source import Source
+from nasbuild.table.infer._words import metric_words
 
 Type = Literal["number", "bool", "text", "other"]
 Value = bool | int | float | str
 
 _EMPTY = frozenset(("", "nan", "null", "na", "n/a", "#n/a"))
+_MOST_MARKS = 3  # different words among the numbers of a metric
 _TRUTH = {"true": True, "false": False}
 
 
@@ -27,8 +29,9 @@ class TypedColumn:
     ----------
     values
         One for each row, None where it is missing. Whole numbers are integers.
-    mark
-        A text that means missing in this column, besides the usual ones; None if there is none.
+    marks
+        Texts that mean missing in this column, besides the usual ones: a sign, or words such as OOM where the name is
+        that of a metric.
     place
         Its position in the source.
     """
@@ -37,7 +40,7 @@ class TypedColumn:
     type: Type
     values: tuple[Any, ...]
     place: int
-    mark: str | None = None
+    marks: tuple[str, ...] = ()
 
     @cached_property
     def distinct(self) -> list[Any]:
@@ -82,15 +85,12 @@ def _typed(name: str, cells: Sequence[Any], place: int) -> TypedColumn:
         numbers = [None if value is None else _number(value) for value in values]
         strangers = Counter(v for v, n in zip(values, numbers, strict=True) if v is not None and n is None)
         texts = [text for text in strangers if isinstance(text, str) and text.strip().lower() != "none"]
-        marks = [text.strip() for text in texts if not any(c.isalnum() for c in text)]
+        marks = sorted({text.strip() for text in texts})
         few = sum(strangers.values()) <= len(held) / 2
-        if (
-            not any(isinstance(s, bool) for s in strangers)
-            and few
-            and len(set(marks)) <= 1
-            and len(marks) == len(texts)
-        ):
-            return TypedColumn(name, "number", tuple(numbers), place, marks[0] if marks else None)
+        signs = len(marks) <= 1 and not any(c.isalnum() for mark in marks for c in mark)
+        words = len(marks) <= _MOST_MARKS and metric_words(name).strength == 2
+        if few and (signs or words) and not any(isinstance(s, bool) for s in strangers):
+            return TypedColumn(name, "number", tuple(numbers), place, tuple(marks))
         return TypedColumn(name, "text", tuple(None if v is None else _text(v) for v in values), place)
     return TypedColumn(name, "other", tuple(map(str, values)), place)
 

@@ -30,7 +30,13 @@ _MORE_WEAK = _set("score quality")
 _LESS_WEAK = _set("size time memory mem vram ram cost power area bytes mb gb kb duration runtime delay ms us")
 _SPREAD = _set("std stddev var variance sem stderr")
 _SPLITS = _set("val valid validation test eval")
-_UNITS = {"ms": "ms", "us": "us", "mb": "MB", "gb": "GB", "kb": "KB", "mj": "mJ", "mw": "mW", "fps": "1/s"}
+_UNITS = {
+    "ms": "ms", "us": "us", "mb": "MB", "gb": "GB", "kb": "KB", "mj": "mJ", "mw": "mW", "fps": "1/s", "gmacs": "GMACs",
+    "mmacs": "MMACs", "gflops": "GFLOPs", "mflops": "MFLOPs",
+}  # fmt: skip
+_COUNTED = "imgs? images? samples? examples? tokens? toks? frames? quer(?:y|ies) requests? reqs? inferences? infs? items? its? batch(?:es)?"
+_RATE = re.compile(rf"(?:^|_)({_COUNTED.replace(' ', '|')})_(?:per_)?(?:s|secs?|seconds?)(?:_|$)")
+"""How many per second: img_per_s, tokens/s, samples_per_second."""
 _HYPERPARAMETER = _set(
     "lr rate wd decay dropout droppath momentum warmup alpha beta gamma eps epsilon temperature smoothing mixup cutmix clip "
     "lambda tau sigma ratio mult multiplier width scale batch prob probability"
@@ -45,7 +51,8 @@ CONTAINERS = _set(
 )
 IDS = _listed(
     "id arch_id archid architecture_id network_id net_id model_id run_id trial_id trial number uid uuid run_name run name "
-    "arch_name architecture_name model_name model network arch architecture index idx hash key"
+    "arch_name architecture_name model_name model network net subnet subnetwork sub_network candidate candidate_id arch "
+    "architecture index idx hash key"
 )
 _RUN_ONLY = _set(
     "status state created user notes tags sweep seed random_state hostname host pid date datetime timestamp artifact_uri "
@@ -133,10 +140,13 @@ def side_of(name: str, names: frozenset[str]) -> tuple[Side | None, str]:
 
 def metric_words(name: str) -> MetricWords:
     """Whether a name is that of a metric, what is better, and its unit."""
-    found = set(words(name))
+    # Top-1 is one word.
+    found = set(words(re.sub(r"(?i)(?<![a-z])top[ _\-]?([1-9])(?![0-9])", r"top\1", name)))
     bracket = _BRACKETS.search(name)
     unit = bracket[1] if bracket else next((u for word, u in _UNITS.items() if word in found), "")
     spread = bool(found & _SPREAD)
+    if rate := _RATE.search(normal(name)):
+        return MetricWords(2, None if spread else "maximize", f"{rate[1]}/s")
     for strength, direction, known in (
         (2, "minimize", _LESS_FIRST),
         (2, "maximize", _BETTER_MORE),
