@@ -317,3 +317,17 @@ def test_words_among_the_numbers_of_a_metric_are_no_values():
     assert without.tolist() == [a.modules[0][0][0] == 3 for a in table.architectures]
     # Where the name says nothing of a metric, texts remain choices.
     assert "size" not in guess_space(rows.rename({"latency_us": "size_of"})).space.metrics
+
+
+def test_texts_that_other_columns_share_are_choices_however_many():
+    types = [f"q{n}" for n in range(80)]
+    columns = {
+        name: [types[(row + shift) % 80] for row in range(160)]
+        for shift, name in enumerate(["token_embd", "blk.0.attn", "blk.0.mlp", "blk.1.attn", "blk.1.mlp"])
+    }
+    remarks = {"remark": [f"remark {n}" for n in range(160)]}
+    loss = [2 + n / 160 for n in range(160)]
+    space = infer_space(pl.DataFrame(columns | remarks | {"loss": loss}))
+    assert {f.name for stage in space.stages for f in stage.features} == {"token_embd", "attn", "mlp"}
+    assert space.columns is not None
+    assert space.columns.ignore == ("remark",)

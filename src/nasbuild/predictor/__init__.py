@@ -35,6 +35,7 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
+from nasbuild.predictor.additive_gp._ruined_rows import RUINED
 from nasbuild.predictor.additive_gp._single_changes import single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._convolution import Convolution, convolution
@@ -50,6 +51,7 @@ from nasbuild.predictor.gnn._soft_rank import soft_rank
 __all__ = [
     "KINDS",
     "RECIPES",
+    "RUINED",
     "AdditiveGP",
     "AdditiveRecipe",
     "AnyRecipe",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.predictor import AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
+from nasbuild.predictor import RUINED, AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
 from nasbuild.score._held_out import DEVIATIONS, INTERVAL, LEAST_JOINT, HeldOut, folds, joint_rows
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
@@ -92,6 +92,13 @@ class AdditiveScorer(Scorer):
             else ("the square of the excess over the reference")
         )
         return f"{bent}, from about {warp.std:.3g} on"
+
+    @property
+    def n_ruined(self) -> int:
+        if self.gp.joint is None:
+            return 0
+        large = np.abs(self.labels) > RUINED * abs(self.gp.warp.mean)
+        return int(np.delete(large, self.gp.rows).sum())
 
     def sum_at(self, label: float) -> float:
         return self.gp.sum_at(label)

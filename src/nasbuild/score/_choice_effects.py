@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._scorer import Scorer
-from nasbuild.space import Choice, Feature, edited, features_by_name, group_stages
+from nasbuild.space import Choice, Feature, edited, features_by_name, group_modules
 
 _COMPLETIONS = 64  # of a substituted choice, by the features that exist with it
 _MODULES = 24  # maximum modules of a stage and depth in which choices are substituted
@@ -140,7 +140,7 @@ def _substituted_with_others(
 
 
 def _table_codes(scorer: Scorer, stage: int) -> list[np.ndarray]:
-    grouped = group_stages(scorer.space, scorer.architectures)[stage]
+    grouped = group_modules(scorer.space, stage, [a.modules[stage] for a in scorer.architectures])
     return [codes for _, codes in grouped.groups]
 
 

@@ -254,6 +254,11 @@ class Scorer(ABC):
         """In a table of single changes, the scale on which their effects add up, in words; else empty."""
         return ""
 
+    @property
+    def n_ruined(self) -> int:
+        """In a table of single changes, the number of ruined rows, which only tell how large effects may be."""
+        return 0
+
     def sum_at(self, label: float) -> float:
         """The summed module score at which a label is expected; by default the label itself.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nasbuild.predictor import RUINED
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
 from nasbuild.score._gnn_scorer import label_statistics
@@ -231,7 +232,15 @@ def _joint_text(scorer: Scorer, joint: int) -> str:
     return (
         f"a reference, {len(scorer.labels) - joint - 1} single changes and {joint} joint rows, which alone are held out"
         + (f" (effects add up on {scale})" if scale else "")
+        + _ruined_text(scorer.n_ruined)
     )
+
+
+def _ruined_text(count: int) -> str:
+    """The rows whose label is far beyond that of the reference; empty if there are none."""
+    if not count:
+        return ""
+    return f", without {count} ruined network{'' if count == 1 else 's'} (over {RUINED:g} times the reference's label)"
 
 
 def pairs_text(pairs: float | None, baselines: Sequence[Baseline] = (), *, networks: bool = False) -> str:

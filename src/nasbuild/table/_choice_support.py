@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.space import ABSENT, Architecture, Choice, Space, group_stages
+from nasbuild.space import ABSENT, Architecture, Choice, Space, group_modules, group_stages
 
 _NAMED = 6  # at most so many features, and choices of each, in a sentence
 SUPPORT = 4
@@ -124,7 +124,7 @@ def architectures_with_unseen(
     """
     holds = np.zeros(len(architectures), dtype=bool)
     for u in {one.stage for one in unseen} if len(architectures) else ():
-        modules = group_stages(space, architectures)[u]
+        modules = group_modules(space, u, [a.modules[u] for a in architectures])
         holds_any = np.zeros(modules.count, dtype=bool)
         for positions, codes in modules.groups:
             holds_any[positions] = modules_with_unseen(space, unseen, u, codes)
