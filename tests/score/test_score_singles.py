@@ -9,7 +9,7 @@ from nasbuild.errors import TableError
 from nasbuild.predictor import BaselineRecipe, recipe
 from nasbuild.report import trust_data
 from nasbuild.score import Fit, fit, load_fit, save_fit
-from nasbuild.score._held_out import folds
+from nasbuild.score._held_out import folds, rows_to_hold_out
 from nasbuild.score.baselines import fit_baseline
 from nasbuild.space import Architecture, changed_sample, parse_architecture, space_from_yaml
 from nasbuild.table import Table, changed_parts
@@ -94,3 +94,37 @@ def test_the_sum_of_single_changes_is_the_sum():
 def test_a_table_without_single_changes_has_no_such_sum():
     with pytest.raises(TableError, match="no table of a reference and single changes"):
         fit_baseline(SPACE, JOINT, np.arange(float(len(JOINT))), BaselineRecipe("singles"))
+
+
+def test_rows_that_alone_have_a_choice_are_not_held_out():
+    only = {block: dict.fromkeys(range(BLOCKS), "x") | dict.fromkeys(range(block), "w") for block in (3, 5)}
+    space = space_from_yaml(
+        "name: s\nmetrics: {loss: {direction: minimize}}\nreference: {op: x}\nstages:\n"
+        + "\n".join(f"- {{name: b{i}, depth: 1, features: {{op: [x, y, z, w]}}}}" for i in range(BLOCKS))
+    )
+    alone = parse_architecture(space, {"stages": [[{"op": only[3][u]}] for u in range(BLOCKS)]})
+    twice = parse_architecture(space, {"stages": [[{"op": only[5][u]}] for u in range(BLOCKS)]})
+    joint = np.arange(len(SINGLES), len(SINGLES) + len(JOINT) + 1)
+    rows = [*SINGLES, *JOINT, alone]
+    assert rows_to_hold_out(rows, joint).tolist() == joint[:-1].tolist()
+    assert rows_to_hold_out([*rows, twice], joint).tolist() == joint.tolist()
+
+
+def test_a_table_whose_joint_rows_cannot_be_held_out_says_so():
+    space = space_from_yaml(
+        "name: s\nmetrics: {loss: {direction: minimize}}\nreference: {op: x}\nstages:\n"
+        + "\n".join(
+            f"- {{name: b{i}, depth: 1, features: {{op: [x, y, z, {', '.join(f't{n}' for n in range(12))}]}}}}"
+            for i in range(BLOCKS)
+        )
+    )
+    uniform = [parse_architecture(space, {"stages": [[{"op": f"t{n}"}]] * BLOCKS}) for n in range(12)]
+    labels = [3.0 + total(a) for a in SINGLES] + [3.0 + (n + 1) / 12 * WORTH[:, 0].sum() for n in range(12)]
+    rows = (*SINGLES, *uniform)
+    made = Table(space, tuple(f"r{n}" for n in range(len(rows))), rows, {"loss": np.array(labels)}, ())
+    trust = fit(made, ["loss"], recipe=QUICK, baselines=False)["loss"].trust
+    assert (trust.joint, trust.level) == (12, "none")
+    assert (
+        "of 12 rows that change more than one part of the reference, 12 have a choice that no other row"
+        in trust.verdict
+    )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nasbuild.predictor import RUINED, AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
-from nasbuild.score._held_out import DEVIATIONS, INTERVAL, LEAST_JOINT, HeldOut, folds, joint_rows
+from nasbuild.score._held_out import (
+    DEVIATIONS,
+    INTERVAL,
+    LEAST_JOINT,
+    HeldOut,
+    folds,
+    joint_rows,
+)
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
 

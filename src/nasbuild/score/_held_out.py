@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nasbuild.predictor import single_changes, srcc
-from nasbuild.space import Architecture, Space
+from nasbuild.space import Architecture, Space, choice_key
 from nasbuild.table import Split, k_fold
 
 INTERVAL, DEVIATIONS = 0.9, 1.6448536269514722
@@ -23,10 +24,13 @@ def folds(space: Space, architectures: Sequence[Architecture], count: int, seed:
     """Rows to learn from and held-out rows; the same for every method, so that methods are comparable.
 
     In a table of single changes only joint rows are held out, if there are enough: a single change that is held out tests
-    nothing but whether parts are alike.
+    nothing but whether parts are alike. Where too few joint rows tell something (`rows_to_hold_out`), all are held out: their
+    errors are larger than those of others, so intervals calibrated on them are wide enough.
     """
     n, rng = len(architectures), np.random.default_rng(seed)
     joint = joint_rows(space, architectures)
+    if joint is not None and len(some := rows_to_hold_out(architectures, joint)) >= max(LEAST_JOINT, count):
+        joint = some
     if joint is None or len(joint) < max(LEAST_JOINT, count):
         return k_fold(n, min(count, n), rng)
     tested = [joint[test] for _, test in k_fold(len(joint), count, rng)]
@@ -37,6 +41,17 @@ def joint_rows(space: Space, architectures: Sequence[Architecture]) -> np.ndarra
     """Rows of a table of single changes that change more than one part, (joint,); None for other tables."""
     changes = single_changes(space, architectures)
     return None if changes is None else np.flatnonzero(changes.counts > 1)
+
+
+def rows_to_hold_out(architectures: Sequence[Architecture], joint: np.ndarray) -> np.ndarray:
+    """Joint rows that can be held out, (tested,): those whose choices all stand in other rows as well.
+
+    Where a row alone has a choice, nothing else says how large its effects are. So its prediction without this row tells
+    nothing about those with it.
+    """
+    held = [{choice_key(c) for module in a.modules for layer in module for c in layer} for a in architectures]
+    count = Counter(choice for own in held for choice in own)
+    return np.array([i for i in joint if all(count[choice] > 1 for choice in held[i])], dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ from nasbuild.predictor import RUINED
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
 from nasbuild.score._gnn_scorer import label_statistics
-from nasbuild.score._held_out import LEAST_JOINT, Agreement, Evidence, correlation_interval, joint_rows
+from nasbuild.score._held_out import (
+    LEAST_JOINT,
+    Agreement,
+    Evidence,
+    correlation_interval,
+    joint_rows,
+    rows_to_hold_out,
+)
 from nasbuild.score._pair_order import times_in_100
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
@@ -137,15 +144,18 @@ def measure_trust(
     )
     rows = joint_rows(scorer.space, scorer.architectures)
     joint = None if rows is None else len(rows)
-    untested = joint is not None and joint < LEAST_JOINT
+    tested = None if rows is None else len(rows_to_hold_out(scorer.architectures, rows))
+    untested = tested is not None and tested < LEAST_JOINT
     level = "none" if untested else trust_level(evidence.modules.mean, evidence.tested, better_part)
     better = better_method(evidence.modules, baselines, level)
-    if joint is not None and untested:
+    if joint is not None and tested is not None and untested:
         # Held-out single changes test nothing but whether parts are alike.
         baselines, suspects, better_part, pairs, beyond = (), (), (), None, None
-        verdict = _untested_verdict(scorer, joint)
+        verdict = _untested_verdict(scorer, joint, tested)
     else:
-        labels = _labels_text(scorer) if joint is None else _joint_text(scorer, joint)
+        labels = (
+            _labels_text(scorer) if joint is None or tested is None else _joint_text(scorer, joint, tested)
+        )
         verdict = _verdict(level, evidence, labels, baselines, better, better_part, pairs)
     return Trust(
         evidence.hops,
@@ -217,20 +227,24 @@ def _verdict(
     return found
 
 
-def _untested_verdict(scorer: Scorer, joint: int) -> str:
+def _untested_verdict(scorer: Scorer, joint: int, tested: int) -> str:
     single = len(scorer.labels) - joint
     few = f"only {joint} of {len(scorer.labels)} labelled rows change" if joint else "no labelled row changes"
+    few += " more than one part of the reference"
+    if joint >= LEAST_JOINT:
+        few = f"of {joint} rows that change more than one part of the reference, {joint - tested} have a choice that no other row has"
     return (
-        f"Nothing here shows whether effects add up: {few} more than one part of the reference. The {single - 1} "
-        "effects of single changes are taken as measured, and y' assumes that they add up. Measure 10 to 30 joint rows."
+        f"Nothing here shows whether effects add up: {few}. The {single - 1} effects of single changes are taken as measured"
+        f"{_ruined_text(scorer.n_ruined)}, and y' assumes that they add up. Measure 10 to 30 joint rows."
     )
 
 
-def _joint_text(scorer: Scorer, joint: int) -> str:
+def _joint_text(scorer: Scorer, joint: int, tested: int) -> str:
     """What a table of single changes was learnt from, and the scale on which its effects add up."""
     scale = scorer.scale_text
+    held = "which alone" if tested == joint else f"{tested} of which"
     return (
-        f"a reference, {len(scorer.labels) - joint - 1} single changes and {joint} joint rows, which alone are held out"
+        f"a reference, {len(scorer.labels) - joint - 1} single changes and {joint} joint rows, {held} are held out"
         + (f" (effects add up on {scale})" if scale else "")
         + _ruined_text(scorer.n_ruined)
     )
