@@ -201,8 +201,8 @@ class Terms:
         places = np.arange(depth)
         for f, feature in enumerate(definition.features):
             values = sizes[1 + places[None], f, codes[:, :, f]]
-            numbers = (self._number[name] for name in (feature.name, self._vocabulary[feature.name]))
-            found.append((*numbers, categories[f], values, places))
+            own, vocabulary = (self._number[name] for name in (feature.name, self._vocabulary[feature.name]))
+            found.append((own, vocabulary, categories[f], values, places))
         for number, vocabulary, choice, values, place in found:
             row, at = np.nonzero(values)
             choice, place, value = choice[row, at], place[at], values[row, at]
