@@ -10,7 +10,7 @@ from gp_samples import SPACE, Dense
 
 from nasbuild.predictor.additive_gp._design_matrix import design
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
-from nasbuild.predictor.additive_gp._term_rows import Rows
+from nasbuild.predictor.additive_gp._term_rows import Rows, StageRows
 from nasbuild.predictor.additive_gp._terms import REACH_LAYER, reach
 from nasbuild.space import sample
 
@@ -77,7 +77,13 @@ def test_the_table_has_no_more_of_it_than_of_any_other_module(made):
 
 def test_other_architectures_are_centred_by_the_table(made):
     table, _, interaction = made
-    again = interaction.at(Rows(tuple(part[[4, 2]] for part in table.values.stages), table.values.first))
+    some = [4, 2]
+    parts = []
+    for part in table.values.stages:
+        at = [np.flatnonzero(part.rows == row) for row in some]
+        own = np.concatenate(at)
+        parts.append(StageRows(np.repeat([0, 1], [len(a) for a in at]), part.columns[own], part.values[own]))
+    again = interaction.at(Rows(tuple(parts), table.values.first, len(some)))
     for a, b in zip(again, interaction.features, strict=True):
         assert a == pytest.approx(b[[4, 2]])
         assert b.sum(axis=0) == pytest.approx(0, abs=1e-9)

@@ -274,7 +274,7 @@ def _open_parts(changes: ReferenceChanges) -> list[str]:
 def anchored(table: Design, row: int) -> Design:
     """The design centred on a row instead of on the table's mean, so that all kernels are 0 there."""
     first = table.values.first
-    at_row = [stage.tocsr()[row].toarray().ravel() for stage in table.values.stages]
+    at_row = [stage.of_row(row, int(first[-1])) for stage in table.values.stages]
     whole = np.array(at_row).reshape(len(at_row), int(first[-1]))
     means = tuple(whole[:, first[t] : first[t + 1]] for t in range(len(table.terms)))
     return Design(table.terms, table.values, means).less_means()

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
 
 from nasbuild.predictor.additive_gp._terms import Entries
 from nasbuild.space import StageModules
+
+
+class StageRows(NamedTuple):
+    """The part of one stage: values other than 0, (values,) each.
+
+    A stage has values in few of the columns, so their positions are stored, not where each column begins.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+    def of_row(self, row: int, columns: int) -> np.ndarray:
+        """One row, (columns,)."""
+        own = self.rows == row
+        return np.bincount(self.columns[own], self.values[own], columns)
 
 
 @dataclass(frozen=True)
@@ -23,35 +40,28 @@ class Rows:
     Attributes
     ----------
     stages
-        The part of each stage, (rows, columns) each; a row is their sum.
+        The part of each stage; a row is their sum.
     first
         Where each term's columns begin, and where the last one's end, (terms + 1,).
+    count
+        Number of rows.
     """
 
-    stages: tuple[csc_matrix, ...]
+    stages: tuple[StageRows, ...]
     first: np.ndarray
-
-    @property
-    def count(self) -> int:
-        """Number of rows."""
-        return self.stages[0].get_shape()[0] if self.stages else 0
+    count: int
 
     @cached_property
     def whole(self) -> csc_matrix:
         """Sum over the stages."""
-        filled = [part for part in self.stages if part.nnz]
-        if len(filled) < 2:
-            return filled[0] if filled else self.stages[0]
-        rows = np.concatenate([part.indices for part in filled])
-        columns = np.concatenate([column_of_each(part) for part in filled])
-        values = np.concatenate([part.data for part in filled])
-        return csc_matrix((values, (rows, columns)), shape=filled[0].get_shape())
+        rows, columns, values = (np.concatenate(own) for own in zip(*self.stages, strict=True))
+        return csc_matrix((values, (rows, columns)), shape=(self.count, int(self.first[-1])))
 
     @cached_property
     def means(self) -> np.ndarray:
         """Mean row of each stage, (stages, columns)."""
         columns = int(self.first[-1])
-        sums = [np.bincount(column_of_each(p), p.data, columns) for p in self.stages]
+        sums = [np.bincount(p.columns, p.values, columns) for p in self.stages]
         return np.array(sums, dtype=np.float64).reshape(len(self.stages), columns) / max(self.count, 1)
 
     def columns(self, t: int) -> slice:
@@ -65,9 +75,15 @@ class Rows:
 
     def dense(self, t: int, stage: int | None = None) -> np.ndarray:
         """Rows of a term, of one stage or of all together, (rows, its columns)."""
-        values, rows, ends = self._part(self.whole if stage is None else self.stages[stage], t)
-        found = np.zeros((self.count, len(ends) - 1))
-        found[rows, np.repeat(np.arange(len(ends) - 1), np.diff(ends))] = values
+        start, end = int(self.first[t]), int(self.first[t + 1])
+        found = np.zeros((self.count, end - start))
+        if stage is None:
+            values, rows, ends = self._part(self.whole, t)
+            found[rows, np.repeat(np.arange(end - start), np.diff(ends))] = values
+            return found
+        part = self.stages[stage]
+        own = (part.columns >= start) & (part.columns < end)
+        np.add.at(found, (part.rows[own], part.columns[own] - start), part.values[own])
         return found
 
     def squares(self, t: int) -> np.ndarray:
@@ -84,31 +100,35 @@ class Rows:
         """The rows of some terms, ascending."""
         sizes = np.diff(self.first)
         mask = np.repeat(np.isin(np.arange(len(sizes)), kept), sizes)
+        place = np.cumsum(mask) - 1
         first = np.cumsum([0, *sizes[np.asarray(kept, dtype=np.int64)]])
-        return Rows(tuple(_of_columns(part, mask) for part in self.stages), first)
+        parts = []
+        for part in self.stages:
+            own = mask[part.columns]
+            parts.append(StageRows(part.rows[own], place[part.columns[own]], part.values[own]))
+        return Rows(tuple(parts), first, self.count)
 
     def divided(self, scales: Sequence[float]) -> Rows:
         """The rows with the values of each term divided by its scale."""
         by_column = np.repeat(np.asarray(scales, dtype=np.float64), np.diff(self.first))
-        parts = []
-        for part in self.stages:
-            values = part.data / by_column[column_of_each(part)]
-            parts.append(csc_matrix((values, part.indices, part.indptr), shape=part.get_shape()))
-        return Rows(tuple(parts), self.first)
+        parts = (StageRows(p.rows, p.columns, p.values / by_column[p.columns]) for p in self.stages)
+        return Rows(tuple(parts), self.first, self.count)
 
     def less(self, means: np.ndarray) -> Rows:
         """The rows less one row for each stage, (stages, columns); what is equal to it is not stored."""
         parts = []
         for part, mean in zip(self.stages, means, strict=True):
             held = np.flatnonzero(mean)
-            every = np.arange(self.count)
-            values = np.concatenate([part.data, np.repeat(-mean[held], self.count)])
-            rows = np.concatenate([part.indices, np.tile(every, len(held))])
-            columns = np.concatenate([column_of_each(part), np.repeat(held, self.count)])
-            centred = csc_matrix((values, (rows, columns)), shape=part.get_shape())
-            centred.eliminate_zeros()
-            parts.append(centred)
-        return Rows(tuple(parts), self.first)
+            at = np.concatenate(
+                [part.rows * len(mean) + part.columns, _all_cells(self.count, held, len(mean))]
+            )
+            cells, inverse = np.unique(at, return_inverse=True)
+            values = np.concatenate([part.values, np.repeat(-mean[held], self.count)])
+            sums = np.bincount(inverse, values, len(cells))
+            some = sums != 0
+            rows, columns = np.divmod(cells[some], len(mean))
+            parts.append(StageRows(rows, columns, sums[some]))
+        return Rows(tuple(parts), self.first, self.count)
 
     def _part(self, matrix: csc_matrix, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Values of a term's columns, their rows, and where each column's begin, (columns + 1,)."""
@@ -134,31 +154,22 @@ def rows_of(
     first = np.cumsum([0, *(len(keys) for _, keys in columns)])
     stages = []
     for found, modules in zip(entries, groups, strict=True):
-        parts = []
+        parts = [(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
         for (name, keys), start in zip(columns, first, strict=False):
             if name in found and len(keys):
                 e = found[name]
                 place = np.minimum(np.searchsorted(keys, e.keys), len(keys) - 1)
                 known = keys[place] == e.keys
                 parts.append((e.values[known], e.rows[known], place[known] + start))
-        shape = (modules.count, int(first[-1]))
-        if parts:
-            values, rows, places = (np.concatenate(own) for own in zip(*parts, strict=True))
-            of_modules = csr_matrix((values, (rows, places)), shape=shape)
-            stages.append(of_modules[modules.of_architecture].tocsc())
-        else:
-            stages.append(csc_matrix((len(modules.of_architecture), shape[1])))
-    return Rows(tuple(stages), first)
+        values, rows, places = (np.concatenate(own) for own in zip(*parts, strict=True))
+        # Values of one column in one row add up.
+        of_modules = csr_matrix((values, (rows, places)), shape=(modules.count, int(first[-1])))
+        whole = of_modules[modules.of_architecture]
+        row_of_each = np.repeat(np.arange(len(modules.of_architecture)), np.diff(whole.indptr))
+        stages.append(StageRows(row_of_each, whole.indices.astype(np.int64), whole.data))
+    return Rows(tuple(stages), first, len(groups[0].of_architecture))
 
 
-def column_of_each(matrix: csc_matrix) -> np.ndarray:
-    """Column of each stored value, (values,)."""
-    return np.repeat(np.arange(len(matrix.indptr) - 1), np.diff(matrix.indptr))
-
-
-def _of_columns(matrix: csc_matrix, mask: np.ndarray) -> csc_matrix:
-    sizes = np.diff(matrix.indptr)
-    kept = np.repeat(mask, sizes)
-    ends = np.cumsum([0, *sizes[mask]])
-    shape = (matrix.get_shape()[0], int(mask.sum()))
-    return csc_matrix((matrix.data[kept], matrix.indices[kept], ends), shape=shape)
+def _all_cells(rows: int, columns: np.ndarray, width: int) -> np.ndarray:
+    """Positions of some columns in every row, in a matrix of a width, column by column."""
+    return (np.arange(rows)[None, :] * width + columns[:, None]).ravel()
