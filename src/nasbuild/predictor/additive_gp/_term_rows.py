@@ -100,7 +100,7 @@ class Rows:
         """The rows of some terms, ascending."""
         sizes = np.diff(self.first)
         mask = np.repeat(np.isin(np.arange(len(sizes)), kept), sizes)
-        place = np.cumsum(mask) - 1
+        place = (np.cumsum(mask) - 1).astype(np.int32)
         first = np.cumsum([0, *sizes[np.asarray(kept, dtype=np.int64)]])
         parts = []
         for part in self.stages:
@@ -127,7 +127,7 @@ class Rows:
             sums = np.bincount(inverse, values, len(cells))
             some = sums != 0
             rows, columns = np.divmod(cells[some], len(mean))
-            parts.append(StageRows(rows, columns, sums[some]))
+            parts.append(StageRows(rows.astype(np.int32), columns.astype(np.int32), sums[some]))
         return Rows(tuple(parts), self.first, self.count)
 
     def _part(self, matrix: csc_matrix, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -165,8 +165,8 @@ def rows_of(
         # Values of one column in one row add up.
         of_modules = csr_matrix((values, (rows, places)), shape=(modules.count, int(first[-1])))
         whole = of_modules[modules.of_architecture]
-        row_of_each = np.repeat(np.arange(len(modules.of_architecture)), np.diff(whole.indptr))
-        stages.append(StageRows(row_of_each, whole.indices.astype(np.int64), whole.data))
+        every = np.arange(len(modules.of_architecture), dtype=np.int32)
+        stages.append(StageRows(np.repeat(every, np.diff(whole.indptr)), whole.indices, whole.data))
     return Rows(tuple(stages), first, len(groups[0].of_architecture))
 
 
