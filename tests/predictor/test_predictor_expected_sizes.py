@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from nasbuild.errors import FitError
 from nasbuild.predictor import (
     AdditiveGP,
     AdditiveRecipe,
@@ -18,6 +19,7 @@ from nasbuild.predictor import (
 from nasbuild.predictor.additive_gp import _fit_gp
 from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
 from nasbuild.predictor.additive_gp._ruined_rows import RUINED, ruined_rows
+from nasbuild.predictor.additive_gp._term_rows import Rows, StageRows
 from nasbuild.space import Architecture, space_from_yaml
 from nasbuild.table import ReferenceChanges
 
@@ -128,7 +130,7 @@ def test_arrays_hold_the_sizes(mixed, process):
     assert process.sizes is not None
     again = additive_gp_from_arrays(arrays, SPACE, mixed[0], "here")
     assert np.array_equal(again.predict(mixed[2])[0], process.predict(mixed[2])[0])
-    with pytest.raises(Exception, match="damaged"):
+    with pytest.raises(FitError, match="damaged"):
         additive_gp_from_arrays(arrays | {"size.2": -arrays["size.2"]}, SPACE, mixed[0], "here")
 
 
@@ -147,6 +149,21 @@ def test_how_ruinous_a_ruined_network_is_says_nothing_about_others(mixed):
         found[0].predict([made(dict.fromkeys(PARTS, "q2"))])[0]
         > 5.0 + 0.5 * sum(WEIGHT.values()) * LOSS["q2"]
     )
+
+
+def test_rows_less_their_means_may_have_more_cells_than_32_bits_count():
+    columns = 2**21
+    stage = StageRows(
+        np.array([0, 2047], np.int32), np.array([5, columns - 1], np.int32), np.array([1.0, 3.0])
+    )
+    mean = np.zeros((1, columns))
+    mean[0, 5] = 1.0
+    found = Rows((stage,), np.array([0, columns]), 2048).less(mean).stages[0]
+    assert (found.rows[-1], found.columns[-1], found.values[-1]) == (2047, columns - 1, 3.0)
+    assert (
+        len(found.values) == 2048
+    )  # all rows but the first differ in column 5, the last one also at the end
+    assert (found.rows >= 0).all()
 
 
 def test_many_large_labels_are_the_range_of_a_metric():

@@ -119,9 +119,9 @@ class Rows:
         parts = []
         for part, mean in zip(self.stages, means, strict=True):
             held = np.flatnonzero(mean)
-            at = np.concatenate(
-                [part.rows * len(mean) + part.columns, _all_cells(self.count, held, len(mean))]
-            )
+            # Rows times columns may exceed 32 bits.
+            own = part.rows.astype(np.int64) * len(mean) + part.columns
+            at = np.concatenate([own, _all_cells(self.count, held, len(mean))])
             cells, inverse = np.unique(at, return_inverse=True)
             values = np.concatenate([part.values, np.repeat(-mean[held], self.count)])
             sums = np.bincount(inverse, values, len(cells))
