@@ -21,15 +21,9 @@ from nasbuild.predictor.additive_gp._design_matrix import (
     keyed_normals,
     scaled_rows,
 )
+from nasbuild.predictor.additive_gp._entries import Entries
 from nasbuild.predictor.additive_gp._numeric_features import log_numbers
-from nasbuild.predictor.additive_gp._terms import (
-    REACH_LAYER,
-    REACH_MODULE,
-    REACH_PAIR,
-    Entries,
-    Terms,
-    reach,
-)
+from nasbuild.predictor.additive_gp._terms import REACH_LAYER, REACH_MODULE, REACH_PAIR, Terms, reach
 from nasbuild.space import Feature, StageModules, group_modules, group_stages, sample, space_from_yaml
 from strategies import all_modules, architectures, relaxed, spaces
 

@@ -11,11 +11,11 @@ from scipy.linalg import cholesky, solve_triangular
 
 from nasbuild.predictor.additive_gp._covariance import covariances, joint_covariance, residual_covariance
 from nasbuild.predictor.additive_gp._design_matrix import NOTHING, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._entries import Entries
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
 from nasbuild.predictor.additive_gp._module_shares import ModuleShares
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
-from nasbuild.predictor.additive_gp._terms import Entries
 from nasbuild.predictor.additive_gp._unseen_choices import UNSEEN_VARIANCE
 from nasbuild.space import Architecture, StageModules, group_codes, group_stages
 

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
+from nasbuild.predictor.additive_gp._entries import Entries, hash_key, joined
 from nasbuild.predictor.additive_gp._term_rows import Rows, rows_of
-from nasbuild.predictor.additive_gp._terms import ALONG, SINGLE, Entries, Terms, hash_key, joined, kind
+from nasbuild.predictor.additive_gp._terms import ALONG, SINGLE, Terms, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
 _DENSE = 512  # columns up to which a term is multiplied as a dense matrix

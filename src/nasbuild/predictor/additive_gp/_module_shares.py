@@ -10,11 +10,12 @@ from typing import Self
 import numpy as np
 
 from nasbuild.predictor.additive_gp._design_matrix import Design, Term, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._entries import Entries
 from nasbuild.predictor.additive_gp._joint_kernel import JointKernel
 from nasbuild.predictor.additive_gp._layer_pairs import layer_pairs
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._term_values import Values
-from nasbuild.predictor.additive_gp._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
+from nasbuild.predictor.additive_gp._terms import REACH_LAYER, REACH_PAIR, Terms, reach
 from nasbuild.predictor.additive_gp._unseen_choices import UnseenChoices
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity

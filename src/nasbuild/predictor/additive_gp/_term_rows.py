@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
 
-from nasbuild.predictor.additive_gp._terms import Entries
+from nasbuild.predictor.additive_gp._entries import Entries
 from nasbuild.space import StageModules
 
 

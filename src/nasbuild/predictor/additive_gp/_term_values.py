@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from nasbuild.predictor.additive_gp._design_matrix import NOTHING, Term
-from nasbuild.predictor.additive_gp._terms import Entries
+from nasbuild.predictor.additive_gp._entries import Entries
 
 
 @dataclass(frozen=True)

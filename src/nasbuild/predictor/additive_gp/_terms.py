@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.predictor.additive_gp._entries import Entries, hash_key, joined
+from nasbuild.predictor.additive_gp._expected_terms import EXPECTED, ExpectedTerms
 from nasbuild.predictor.additive_gp._numeric_features import (
     RANGE_BUMPS,
     curve,
@@ -21,7 +22,6 @@ from nasbuild.predictor.additive_gp._numeric_features import (
     plain_numbers,
 )
 from nasbuild.predictor.additive_gp._stage_kinds import positions_along
-from nasbuild.predictor.additive_gp._vocabularies import vocabularies
 from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity_layers
 from nasbuild.space import Space, features_by_name
 
@@ -33,8 +33,6 @@ PART = "part"
 """Kind of the terms of one feature at one place; their names end in stage, place and feature."""
 ALONG = "along"
 """Kind of the terms of choices along stages of one kind: like ``choice``, but near stages are more alike."""
-EXPECTED = ("expected", "expected@choice", "expected@part", "expected@both")
-"""Kinds of the terms of expected sizes of effects: one factor for all, one for each choice, each part, or each of both."""
 _ALONE = (
     "depth@stage",
     "layers@stage",
@@ -50,21 +48,6 @@ _ALONE = (
 _EVERYWHERE = ("depth", "layers", "choice", "number", "plain", "once", "size", "first", "last")
 SINGLE = {*_EVERYWHERE, *(f"{one}@stage" for one in (*_EVERYWHERE, "curve")), "choice@place", *EXPECTED}
 """Kinds of terms in which every choice counts by itself, independent of the others."""
-
-
-@dataclass(frozen=True)
-class Entries:
-    """Sparse values of one term for many modules.
-
-    Attributes
-    ----------
-    rows, keys, values
-        (entries,): which module, which column (a 64-bit key), and the value there.
-    """
-
-    rows: np.ndarray
-    keys: np.ndarray
-    values: np.ndarray
 
 
 def kind(term: str) -> str:
@@ -87,15 +70,6 @@ _REACH = {
 }
 
 
-def joined(parts: Sequence[Entries]) -> Entries:
-    """Entries concatenated."""
-    return Entries(
-        np.concatenate([p.rows for p in parts]),
-        np.concatenate([p.keys for p in parts]),
-        np.concatenate([p.values for p in parts]),
-    )
-
-
 class Terms:
     """The terms of a space.
 
@@ -107,7 +81,7 @@ class Terms:
     With ``passing``, modules are seen without their identity layers, so that modules that make the same network have
     the same entries. With ``parts``, every feature at every place also has a term of its own (`PART`), and one that is
     smooth along stages of one kind (`ALONG`). With ``sizes``, the expected sizes of all effects (`expected_sizes`), there
-    are terms of these as well (`EXPECTED`).
+    are terms of these as well (`EXPECTED`); not together with ``passing``.
     """
 
     def __init__(
@@ -118,8 +92,7 @@ class Terms:
         sizes: Sequence[np.ndarray] | None = None,
     ) -> None:
         self.space = space
-        self._sizes = None if passing else sizes
-        self._vocabulary = vocabularies(space) if self._sizes is not None else {}
+        self._expected = None if sizes is None else ExpectedTerms(space, sizes)
         self._parts = parts
         self._along = positions_along(space.stages) if parts else []
         self._passing = [identity_choices(space, stage) for stage in space.stages] if passing else None
@@ -187,35 +160,6 @@ class Terms:
         for bumps, own in self._ranges[name].items():
             yield f"curve@stage:{name}:{bumps}", own
 
-    def _expected(
-        self, stage: int, codes: np.ndarray, categories: Sequence[np.ndarray]
-    ) -> Iterator[tuple[str, Entries]]:
-        """Terms of expected sizes, of the number of layers and of every feature at every place."""
-        assert self._sizes is not None
-        definition, sizes = self.space.stages[stage], self._sizes[stage]
-        modules, depth, _ = codes.shape
-        rows = np.arange(modules)
-        of_depth = np.full((modules, 1), sizes[0, 0, definition.depths.index(depth)])
-        none = len(self._number)
-        found = [(none, none, np.full((modules, 1), depth), of_depth, np.full(1, -1))]
-        places = np.arange(depth)
-        for f, feature in enumerate(definition.features):
-            values = sizes[1 + places[None], f, codes[:, :, f]]
-            own, vocabulary = (self._number[name] for name in (feature.name, self._vocabulary[feature.name]))
-            found.append((own, vocabulary, categories[f], values, places))
-        for number, vocabulary, choice, values, place in found:
-            row, at = np.nonzero(values)
-            choice, place, value = choice[row, at], place[at], values[row, at]
-            zero = np.zeros_like(choice)
-            keys = (
-                hash_key(zero),
-                hash_key(choice, vocabulary),
-                hash_key(zero + stage, place, number),
-                hash_key(choice, number, stage, place),
-            )
-            for name, key in zip(EXPECTED, keys, strict=True):
-                yield name, Entries(rows[row], key, value)
-
     def _free(self, stage: int) -> list[int]:
         """Features that differ from layer to layer."""
         definition = self.space.stages[stage]
@@ -259,8 +203,8 @@ class Terms:
                 ("layers@stage", own_trend, hash_key(one, stage)),
             ):
                 yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
-        if self._sizes is not None:
-            yield from self._expected(stage, codes, categories)
+        if self._expected is not None:
+            yield from self._expected.entries(stage, codes, categories)
         if not width:
             return
         if not depth:
@@ -381,14 +325,3 @@ def duo_key(
 ) -> np.ndarray:
     """Keys of the categories of two layers at their places in a stage."""
     return hash_key(first, second, *places, *features, stage)
-
-
-def hash_key(*parts: np.ndarray | int) -> np.ndarray:
-    """A 64-bit hash of integers (multiply, xor, shift), equal for equal parts."""
-    shape = np.broadcast_shapes(*(np.shape(p) for p in parts))
-    key = np.full(shape, 0x9E3779B97F4A7C15, dtype=np.uint64)
-    with np.errstate(over="ignore"):  # 64-bit integers wrap around
-        for part in parts:
-            key = (key ^ np.asarray(part).astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-            key = key ^ (key >> np.uint64(29))
-    return key

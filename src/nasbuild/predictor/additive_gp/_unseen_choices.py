@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor.additive_gp._design_matrix import keyed_normals
-from nasbuild.predictor.additive_gp._terms import hash_key
+from nasbuild.predictor.additive_gp._entries import hash_key
 from nasbuild.predictor.gnn._identity_layers import identity_choices
 from nasbuild.space import Architecture, Space, StageModules
 from nasbuild.table import UnseenChoice, modules_with_unseen, unseen_choices
