@@ -144,18 +144,16 @@ def measure_trust(
     )
     rows = joint_rows(scorer.space, scorer.architectures)
     joint = None if rows is None else len(rows)
-    tested = None if rows is None else len(rows_to_hold_out(scorer.architectures, rows))
-    untested = tested is not None and tested < LEAST_JOINT
+    tested = 0 if rows is None else len(rows_to_hold_out(scorer.architectures, rows))
+    untested = joint is not None and tested < LEAST_JOINT
     level = "none" if untested else trust_level(evidence.modules.mean, evidence.tested, better_part)
     better = better_method(evidence.modules, baselines, level)
-    if joint is not None and tested is not None and untested:
+    if joint is not None and untested:
         # Held-out single changes test nothing but whether parts are alike.
         baselines, suspects, better_part, pairs, beyond = (), (), (), None, None
         verdict = _untested_verdict(scorer, joint, tested)
     else:
-        labels = (
-            _labels_text(scorer) if joint is None or tested is None else _joint_text(scorer, joint, tested)
-        )
+        labels = _labels_text(scorer) if joint is None else _joint_text(scorer, joint, tested)
         verdict = _verdict(level, evidence, labels, baselines, better, better_part, pairs)
     return Trust(
         evidence.hops,

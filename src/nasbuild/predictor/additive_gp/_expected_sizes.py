@@ -100,8 +100,15 @@ def expected_sizes(
         product = float(np.exp(part_number(part) + of_choice.get(choice, usual(choice))))
         return ruinous.get((part, choice), product)
 
+    return _of_all_choices(space, changes.reference, named, size)
+
+
+def _of_all_choices(
+    space: Space, reference: Architecture, named: Mapping[str, str], size: Callable[[Part, _Choice], float]
+) -> tuple[np.ndarray, ...]:
+    """The sizes of all choices of every part but those of the reference, in the shape of `expected_sizes`."""
     found = []
-    for u, (stage, module) in enumerate(zip(space.stages, changes.reference.modules, strict=True)):
+    for u, (stage, module) in enumerate(zip(space.stages, reference.modules, strict=True)):
         own = np.zeros(choices_shape(stage))
         for d, depth in enumerate(stage.depths):
             if depth != len(module):
