@@ -20,7 +20,7 @@ from nasbuild.predictor import (
 from nasbuild.predictor.additive_gp import _fit_gp
 from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
 from nasbuild.predictor.additive_gp._improving_changes import improving_changes
-from nasbuild.predictor.additive_gp._ruined_rows import RUINED, ruined_rows
+from nasbuild.predictor.additive_gp._ruined_rows import RUINED, contradicted_changes, large_labels
 from nasbuild.predictor.additive_gp._term_rows import Rows, StageRows
 from nasbuild.space import Architecture, space_from_yaml
 from nasbuild.table import ReferenceChanges
@@ -60,7 +60,7 @@ UNIFORM = [made(dict.fromkeys(PARTS, t)) for t in ("q5", "q6")]
 def sizes(rows: list[Architecture], labels: np.ndarray):
     changes = ReferenceChanges.of(SPACE, rows)
     assert changes is not None
-    return expected_sizes(SPACE, rows, labels, changes, ruined_rows(labels, 0))
+    return expected_sizes(SPACE, rows, labels, changes, large_labels(labels, 0))
 
 
 def size_of(found, part: tuple[int, int], choice: str) -> float:
@@ -193,6 +193,22 @@ def test_gains_are_effects_where_they_are_no_exception():
     assert count_improving_changes(SPACE, rows, np.append(gain[:20], 0), 1) == 2
 
 
+def test_a_change_that_another_row_contradicts_is_ruined():
+    """As a missing measurement of a divergence, whose reference is 0, that stands there as 404."""
+    rows = [*SINGLES, made(dict.fromkeys(PARTS, "q2")), made(dict.fromkeys(PARTS, "q3"))]
+    labels = np.array([total(a) - 5.0 for a in rows])
+    changes = ReferenceChanges.of(SPACE, rows)
+    assert changes is not None
+    assert not contradicted_changes(SPACE, rows, labels, changes).any()
+    labels[4] = 404.0  # part 1 in q2
+    assert np.flatnonzero(contradicted_changes(SPACE, rows, labels, changes)).tolist() == [4]
+    assert not contradicted_changes(SPACE, rows[:-2], labels[:-2], changes.among(np.arange(61))).any()
+    found = fit_additive_gp(SPACE, rows, labels, AdditiveRecipe(samples=4), sign=-1)
+    recipe = made(dict.fromkeys(PARTS[2:], "q3"))
+    assert found.predict([recipe])[0] == pytest.approx(total(recipe) - 5.0, rel=0.1)
+    assert found.predict([rows[4]])[0] > 100
+
+
 def test_rows_less_their_means_may_have_more_cells_than_32_bits_count():
     columns = 2**21
     stage = StageRows(
@@ -210,6 +226,6 @@ def test_rows_less_their_means_may_have_more_cells_than_32_bits_count():
 
 def test_many_large_labels_are_the_range_of_a_metric():
     labels = np.array([1.0, 1.1, 50.0, 60.0, 1.2])
-    assert not ruined_rows(labels, 0).any()
-    assert ruined_rows(np.array([1.0, 1.1, 1.2, 1.3, 50.0]), 0).tolist() == [False] * 4 + [True]
-    assert not ruined_rows(np.array([1.0, 1.1, -1.2, 1.3, 50.0]), 0).any()
+    assert not large_labels(labels, 0).any()
+    assert large_labels(np.array([1.0, 1.1, 1.2, 1.3, 50.0]), 0).tolist() == [False] * 4 + [True]
+    assert not large_labels(np.array([1.0, 1.1, -1.2, 1.3, 50.0]), 0).any()

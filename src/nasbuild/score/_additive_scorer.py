@@ -15,6 +15,7 @@ from nasbuild.predictor import (
     fit_additive_gp,
     one_thread,
     ruined_rows,
+    single_changes,
 )
 from nasbuild.score._held_out import (
     DEVIATIONS,
@@ -113,8 +114,10 @@ class AdditiveScorer(Scorer):
     def n_ruined(self) -> int:
         if self.gp.joint is None:
             return 0
-        reference = int(np.argmin(np.abs(self.labels - self.gp.warp.mean)))
-        return int(ruined_rows(self.labels, reference).sum())
+        changes = single_changes(self.space, self.architectures)
+        if changes is None:
+            return 0
+        return int(ruined_rows(self.space, self.architectures, self.labels, changes).sum())
 
     def sum_at(self, label: float) -> float:
         return self.gp.sum_at(label)

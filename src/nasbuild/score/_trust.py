@@ -266,7 +266,7 @@ def _ruined_text(count: int) -> str:
     """The rows whose label is far beyond that of the reference; empty if there are none."""
     if not count:
         return ""
-    return f", without {count} ruined network{'' if count == 1 else 's'} (over {RUINED:g} times the reference's label)"
+    return f", without {count} ruined network{'' if count == 1 else 's'} (over {RUINED:g} times the label of the reference, or of a row with the same change)"
 
 
 def pairs_text(pairs: float | None, baselines: Sequence[Baseline] = (), *, networks: bool = False) -> str:

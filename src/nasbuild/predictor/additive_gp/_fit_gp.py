@@ -162,7 +162,7 @@ def _of_singles(
     assert changes.row is not None
     rng = np.random.default_rng(seed)
     passing = declared_identity(space) is not None and has_identity_layers(space)
-    single, ruined = changes.counts <= 1, ruined_rows(labels, changes.row)
+    single, ruined = changes.counts <= 1, ruined_rows(space, architectures, labels, changes)
     improving = improving_changes(labels, changes, ruined, sign)
     labels = np.where(improving, labels[changes.row], labels)
     own = own_scale(labels, changes.row, single, ruined) if like is None else like.warp

@@ -52,4 +52,5 @@ def count_improving_changes(
     changes = single_changes(space, architectures)
     if changes is None or changes.row is None:
         return 0
-    return int(improving_changes(labels, changes, ruined_rows(labels, changes.row), sign).sum())
+    ruined = ruined_rows(space, architectures, labels, changes)
+    return int(improving_changes(labels, changes, ruined, sign).sum())

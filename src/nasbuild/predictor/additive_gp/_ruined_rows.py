@@ -13,14 +13,55 @@ from nasbuild.table import Part, ReferenceChanges
 
 RUINED = 30.0
 """Multiple of the reference's label beyond which a network is ruined."""
+_USUAL = 0.9  # quantile of single changes
 _MOST = 0.25  # of the rows; of more, these labels are the range of the metric
 
 
-def ruined_rows(labels: np.ndarray, row: int) -> np.ndarray:
-    """Which rows are ruined, (rows,) bool: labels many times that of the reference, as perplexities can be.
+def ruined_rows(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray, changes: ReferenceChanges
+) -> np.ndarray:
+    """Which rows are ruined, (rows,) bool: by their labels alone, or because other rows contradict them.
 
-    How much worse than ruined a network is says nothing about others, but such labels would decide all variances. None
-    is ruined where labels have both signs, or where many rows are that large.
+    How much worse than ruined a network is says nothing about others, but such labels would decide all variances.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.predictor import ruined_rows
+    >>> from nasbuild.table import ReferenceChanges
+    >>> changes = ReferenceChanges.of(replace(space, reference=architectures[0]), architectures)
+    >>> bool(ruined_rows(space, architectures, labels, changes).any())
+    False
+    """
+    assert changes.row is not None
+    return large_labels(labels, changes.row) | contradicted_changes(space, architectures, labels, changes)
+
+
+def contradicted_changes(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray, changes: ReferenceChanges
+) -> np.ndarray:
+    """Single changes whose effect is absurd, as a row with more changes shows, (rows,) bool.
+
+    The effect is more than `RUINED` times that of a joint row with the same change, and more than `RUINED` times that of
+    nine single changes in ten. (A missing measurement may be a number, such as 404.)
+    """
+    size = np.abs(labels - labels[changes.row])
+    single = np.flatnonzero(changes.counts == 1)
+    found = np.zeros(len(labels), dtype=bool)
+    if not len(single):
+        return found
+    large = single[size[single] > RUINED * np.quantile(size[single], _USUAL)]
+    held = {_held(space, architectures[i], changes.parts[i]).pop(): i for i in large.tolist()}
+    for i in np.flatnonzero(changes.counts > 1).tolist() if held else []:
+        for one in _held(space, architectures[i], changes.parts[i]) & held.keys():
+            found[held[one]] |= size[held[one]] > RUINED * size[i]
+    return found
+
+
+def large_labels(labels: np.ndarray, row: int) -> np.ndarray:
+    """Which labels are many times that of the reference, as perplexities can be, (rows,) bool.
+
+    None is where labels have both signs, or where many rows are that large.
     """
     found = np.abs(labels) > RUINED * np.abs(labels[row])
     one_sign = labels.min() > 0 or labels.max() < 0
@@ -34,14 +75,13 @@ def rows_with_ruinous_change(
 
     Where such a row is not ruined as well, one of the two measurements is wrong, and effects can't add up.
     """
+    held = [_held(space, a, parts) for a, parts in zip(architectures, changes.parts, strict=True)]
+    ruinous = {one for i in np.flatnonzero(ruined & (changes.counts == 1)) for one in held[i]}
+    return np.array([not ruinous.isdisjoint(own) for own in held])
 
-    def held(row: int) -> set[tuple[Part, Hashable]]:
-        return {(part, _choice(space, architectures[row], part)) for part in changes.parts[row]}
 
-    ruinous = {one for i in np.flatnonzero(ruined & (changes.counts == 1)) for one in held(int(i))}
-    if not ruinous:
-        return np.zeros(len(ruined), dtype=bool)
-    return np.array([not ruinous.isdisjoint(held(i)) for i in range(len(ruined))])
+def _held(space: Space, architecture: Architecture, parts: Sequence[Part]) -> set[tuple[Part, Hashable]]:
+    return {(part, _choice(space, architecture, part)) for part in parts}
 
 
 def _choice(space: Space, architecture: Architecture, part: Part) -> Hashable:
@@ -64,9 +104,9 @@ def own_scale(labels: np.ndarray, row: int, single: np.ndarray, ruined: np.ndarr
         Which rows are single changes, and which are ruined, (rows,) each.
     """
     known = np.flatnonzero(single & ~ruined)
-    if not ruined.any():
-        return anchored_warp(1.0, 1.0, labels, row, known)
     reference = float(labels[row])
+    if not large_labels(labels, row).any():
+        return anchored_warp(1.0, 1.0, labels, row, known)
     return anchored_warp(0.0 if reference > 0 else 2.0, abs(reference), labels, row, known)
 
 
