@@ -176,7 +176,9 @@ def optimize(
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
     spec = _spec(fix_parts(space, texts(fix, "fix")), evaluator, seed, limit)
-    goal = parse_goal(spec.space, texts(targets, "targets"), texts(where, "where"), spec.load().metrics)
+    goal = parse_goal(
+        spec.space, texts(targets, "targets"), texts(where, "where"), spec.load().metrics, sweeps=True
+    )
     folder = Path(out)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _opened(folder.with_name(f"{folder.name}.store.db") if store is None else store, spec) as kept:

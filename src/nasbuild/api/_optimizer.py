@@ -120,7 +120,9 @@ class Optimizer:
                 todo="add metrics with their directions to the space",
             )
         self.space = fix_parts(whole, texts(fix, "fix"))
-        self.goal = parse_goal(self.space, texts(targets, "targets"), texts(where, "where"), whole.metrics)
+        self.goal = parse_goal(
+            self.space, texts(targets, "targets"), texts(where, "where"), whole.metrics, sweeps=True
+        )
         self._first = LoopSettings(first=first, seed=seed).begin
         self._seed, self._workers = seed, workers
         self._recipe = checked_recipe(recipe)

@@ -112,7 +112,7 @@ def optimize(
     chosen = recipe(recipe_name)
     definition = fix_parts(load_space(space), fix or ())
     spec = Spec(evaluator, definition, seed, limit)
-    goal = parse_goal(definition, target, where or (), spec.load().metrics)
+    goal = parse_goal(definition, target, where or (), spec.load().metrics, sweeps=True)
     settings.check(goal)
     describe(out, definition, evaluator, goal, settings.total)
     kept = open_store(out, store, spec, alone=workers is None)

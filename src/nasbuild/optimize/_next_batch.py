@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, product, zip_longest
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from nasbuild.builder import (
     build_front,
     build_predicted,
     failure_bound,
+    knows_joint_rows,
     propose,
+    propose_jointly,
     propose_within,
     within_bounds,
 )
@@ -24,6 +26,9 @@ from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space, count_architectures, sample
 
 RANDOM, BUILT, PROPOSED, NEAREST = "random", "built", "proposed", "nearest"
+REFERENCE, SINGLE, JOINT = "reference", "single", "joint"
+"""The reference, its single changes, and joint rows that show whether their effects add up."""
+ORIGINS = (RANDOM, BUILT, PROPOSED, NEAREST, REFERENCE, SINGLE, JOINT)
 SHARE = 0.5
 """Share of a batch that is built; the rest is proposed."""
 FAILURE_LIMITS = (0.25, 0.5)
@@ -42,7 +47,8 @@ class Candidate:
     Attributes
     ----------
     origin
-        `RANDOM`, `BUILT`, `PROPOSED`, or `NEAREST` if nothing is predicted to be within the bounds.
+        `RANDOM`, `BUILT`, `PROPOSED`, or `NEAREST` if nothing is predicted to be within the bounds. Around a reference also
+        `REFERENCE`, `SINGLE` and `JOINT`.
 
     Examples
     --------
@@ -71,6 +77,9 @@ def next_batch(
     (`nasbuild.builder.build_predicted`); for several, they lie along the predicted front. The others are
     *proposed* by Thompson sampling (`nasbuild.builder.propose`), with targets taking turns. They explore
     where the prediction is uncertain. The two kinds alternate, so that every prefix of a batch has both.
+
+    In a table of single changes, where only interactions are uncertain, samples of y' propose
+    (`nasbuild.builder.propose_jointly`). Choices that no label covers are built only if nothing else is within the bounds.
 
     If the fit has a model of failures (`nasbuild.score.fit_failures`), the probability of failing is
     bounded as well (`FAILURE_LIMITS`). The limit is lower for built candidates; proposed ones may also
@@ -106,10 +115,11 @@ def next_batch(
     set()
     """
     names = list(targets) or [target_fit.target.name for target_fit in fit.targets]
-    for risks in _risks(fit):
+    around = knows_joint_rows(fit.of(names[0]).scorer)
+    for chosen, risks in product([fit, fit.with_unseen()] if around else [fit], _risks(fit)):
         taken = set(seen)
         try:
-            built, proposed = _batch(fit, n, taken, share, names, bounds, risks)
+            built, proposed = _batch(chosen, n, taken, share, names, bounds, risks)
         except Infeasible:
             continue
         pairs = zip_longest(
@@ -185,6 +195,9 @@ def _proposed(
     fit: Fit, target: str, n: int, taken: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
     target_fit = fit.of(target)
+    if knows_joint_rows(target_fit.scorer):
+        found = propose_jointly(fit, target, n, bounds, taken=taken, seed=len(taken))
+        return [one.architecture for one in found]
     # Failed evaluations have no label and would be proposed again, so request that many more.
     more = len(set(taken) - set(target_fit.scorer.architectures))
     if not bounds:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import moocore
 import numpy as np
 
+from nasbuild.builder import Bound
 from nasbuild.errors import NasbuildError
 from nasbuild.optimize._next_batch import Candidate
 from nasbuild.search import Box, Goal
 from nasbuild.space import Architecture, Space
 
 ROUNDS = 4
+_LEAST_FIRST = 20  # evaluations of the first round by default
 TOP = 10
 """Best results of a single target."""
 
@@ -29,7 +31,8 @@ class LoopSettings:
     batch
         Evaluations per round.
     first
-        Random evaluations of the first round; if None, twice a batch, but at least 20.
+        Evaluations of the first round, which is random; if None, twice a batch, but at least 20. Around a reference
+        (`around`) its number of evaluations, the reference included.
     budget
         Total number of evaluations; None for all rounds and the race.
     seed
@@ -72,13 +75,38 @@ class LoopSettings:
                 allowed=f"less than {self.budget}",
             )
 
+    def around(self, singles: int) -> LoopSettings:
+        """Settings of a loop that starts with a reference and single changes of it: all, or the part that it can afford.
+
+        Unless ``first`` is given, single changes take half of the budget at most; without a budget, as many evaluations as
+        the rounds after them, but at least 20.
+
+        Parameters
+        ----------
+        singles
+            Number of single changes that the space has; without any, the settings stay.
+
+        Examples
+        --------
+        >>> LoopSettings(rounds=None, budget=120).around(60).begin, LoopSettings(budget=40, rounds=None).around(60).begin
+        (61, 21)
+        >>> LoopSettings(rounds=4, batch=10).around(60).begin, LoopSettings(first=30).around(60).begin
+        (41, 30)
+        """
+        if not singles:
+            return self
+        affordable = max((self.rounds or 0) * self.batch, _LEAST_FIRST)
+        if self.budget is not None:
+            affordable = max((self.budget - self.race) // 2, 1)
+        return replace(self, first=min(1 + singles, 1 + affordable if self.first is None else self.first))
+
     def check(self, goal: Goal) -> None:
-        """Refuses a race for several targets, whose front has no single best.
+        """Refuses a race for several targets, whose front has no single best, or for several budgets.
 
         Raises
         ------
         NasbuildError
-            If there are several targets and a race.
+            If there is a race, and several targets or budgets.
 
         Examples
         --------
@@ -95,10 +123,17 @@ class LoopSettings:
                 todo="leave it out, or combine them in one equation",
             )
 
+        if self.race and goal.budgets:
+            raise NasbuildError(
+                f"a race has one budget, there are {len(goal.budgets)}",
+                where="--race",
+                todo="leave it out, or give one bound",
+            )
+
     @property
     def begin(self) -> int:
         """Evaluations of the first round."""
-        return max(2 * self.batch, 20) if self.first is None else self.first
+        return max(2 * self.batch, _LEAST_FIRST) if self.first is None else self.first
 
     @property
     def explored(self) -> int:
@@ -208,7 +243,7 @@ class Evaluations:
     predicted, std, failing
         As in `RoundPlan`; (architectures, targets), and the last (architectures,).
     inside
-        Whether all targets are measured and all bounds hold, (architectures,) bool.
+        Whether all targets are measured and all bounds of some budget hold, (architectures,) bool.
     bounded
         Measured values of each bounded metric, (architectures,); NaN if an evaluation failed.
     summaries
@@ -242,6 +277,18 @@ class Evaluations:
         """Whether all targets and bounded metrics were measured, (architectures,) bool."""
         columns = [*self.values.T, *self.bounded.values()]
         return np.asarray(~np.isnan(np.column_stack(columns)).any(axis=1))
+
+    def within(self, bounds: Sequence[Bound]) -> np.ndarray:
+        """Whether all targets are measured and some of the bounded metrics are within bounds, (architectures,) bool.
+
+        Examples
+        --------
+        >>> from nasbuild.builder import read_bounds
+        >>> found = state.evaluated
+        >>> bool(found.bounded["macs"][found.within(read_bounds(["macs <= 150000"]))].max() <= 150_000)
+        True
+        """
+        return self.known & self.goal.within_budget(bounds).bounds_hold(self.bounded)
 
     @property
     def signs(self) -> np.ndarray:
@@ -306,6 +353,8 @@ def metric_columns(
 def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:
     """Positions of results within the bounds: the best ones for a single target, best first; else the front.
 
+    With budgets, the best within each of them, each once, in the order of the budgets.
+
     Examples
     --------
     >>> from nasbuild.optimize import best_rows
@@ -316,12 +365,54 @@ def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:
     >>> values == sorted(values, reverse=True)
     True
     """
+    if found.goal.budgets:
+        rows = (one.row for one in best_within_budgets(found))
+        return np.array(list(dict.fromkeys(row for row in rows if row is not None)), dtype=np.int64)
     known = np.flatnonzero(found.inside)
     losses = found.goal.losses(found.values[known])
     if losses.shape[1] == 1:
         return known[np.argsort(losses[:, 0], kind="stable")][:top]
     front = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
     return known[front[np.argsort(losses[front, 0], kind="stable")]]
+
+
+@dataclass(frozen=True)
+class BudgetBest:
+    """The best measured architecture within a budget.
+
+    Attributes
+    ----------
+    row
+        Its position in the evaluations; None if nothing measured is within the budget.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import read_bounds
+    >>> from nasbuild.optimize import BudgetBest
+    >>> BudgetBest(tuple(read_bounds(["macs <= 100"])), None).row is None  # nothing is that small
+    True
+    """
+
+    bounds: tuple[Bound, ...]
+    row: int | None
+
+
+def best_within_budgets(found: Evaluations) -> list[BudgetBest]:
+    """The best measured architecture for the first target within each budget; of a goal without budgets, within its bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import best_within_budgets
+    >>> [best] = best_within_budgets(state.evaluated)
+    >>> best.row == state.best[0]
+    True
+    """
+    best = []
+    for bounds in found.goal.alternatives:
+        rows = np.flatnonzero(found.within(bounds))
+        losses = found.goal.losses(found.values[rows])[:, 0]
+        best.append(BudgetBest(tuple(bounds), int(rows[np.argmin(losses)]) if len(rows) else None))
+    return best
 
 
 def _summaries(found: Evaluations, notes: Sequence[str]) -> tuple[RoundSummary, ...]:

@@ -1,0 +1,115 @@
+"""Joint rows near bounds: architectures that change several parts of a reference, each best for effects that are shaken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nasbuild.builder._bound_columns import bounded
+from nasbuild.builder._bound_names import resolve_names
+from nasbuild.builder._bounded_thompson import _member_scores
+from nasbuild.builder._bounded_topk import bounded_topk
+from nasbuild.builder._bounds import Bound
+from nasbuild.builder._knapsack_problem import Problem
+from nasbuild.builder._layerwise import is_layerwise
+from nasbuild.builder._opaque_costs import has_opaque_costs
+from nasbuild.builder._scored_modules import ScoredModules, scored_modules
+from nasbuild.builder._within_bounds import build_within, within_bounds
+from nasbuild.errors import Infeasible, SpaceError
+from nasbuild.score import Fit, TargetFit
+from nasbuild.space import Architecture, changed_sample, contains, module_key
+from nasbuild.table import all_parts, changed_parts
+
+_SHAKES = (0.0, 0.25, 0.5, 1.0)
+"""Deviations of the logarithm of the factors by which effects are shaken, in turn."""
+_FIRST = 4  # best ones for effects that are not shaken
+_MOST_CHANGES = 12  # of rows that no bound asks to change more
+
+
+def joint_pool(
+    fit: Fit, first: TargetFit, reference: Architecture, bounds: Sequence[Bound], n: int, seed: int
+) -> list[Architecture]:
+    """Up to ``n`` different unlabelled architectures within bounds that change two parts of the reference or more.
+
+    Where bounds ask for changes, a row is the best by summed scores within them, after the effect of each module was
+    multiplied by a random factor: near the bounds, and different from each other as far as effects are alike. Else rows
+    have 2 to 12 random changes, and are the better half by y' of twice as many.
+    """
+    rng, space = np.random.default_rng(seed), first.scorer.space
+    labelled, found = set(first.scorer.architectures), dict[Architecture, None]()
+    try:
+        for one in _shaken(fit, first, reference, bounds, n, rng):
+            if one not in labelled and len(changed_parts(space, reference, one)) > 1:
+                found[one] = None
+        if not found:
+            some = _scattered(fit, reference, 2 * n, rng)
+            # Ruined networks say little about those worth building.
+            order = (
+                np.argsort(-first.target.sign * first.scorer.predict(some)[0], kind="stable")[:n]
+                if some
+                else ()
+            )
+            found = dict.fromkeys(some[i] for i in order if some[i] not in labelled)
+    except Infeasible:
+        return []
+    kept = [one for one in found if contains(space, one)]
+    return [one for one, inside in zip(kept, within_bounds(fit, kept, bounds), strict=True) if inside]
+
+
+def _shaken(
+    fit: Fit,
+    first: TargetFit,
+    reference: Architecture,
+    bounds: Sequence[Bound],
+    n: int,
+    rng: np.random.Generator,
+) -> Iterator[Architecture]:
+    """The best within the bounds by shaken effects; none without bounds."""
+    if not bounds:
+        return
+    exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
+    targets = [first, *others]
+    if has_opaque_costs(exact) or is_layerwise(targets, exact):
+        yield from (one.architecture for one in build_within(fit, first.target.name, n, bounds).built)
+        return
+    table, costs, most = bounded(scored_modules(targets), targets, exact, bounds)
+    if not all(table.codes):
+        return
+    sign = first.target.sign
+    members = [sign * own for own in _member_scores(first.scorer, table)]
+    own = [
+        at if at is not None else int(np.argmax(s[0]))
+        for at, s in zip(_places(table, reference), members, strict=True)
+    ]
+    for picks in bounded_topk(Problem(tuple(s[0] for s in members), costs, most), _FIRST).picks:
+        yield table.architecture(picks)
+    for i in range(n - _FIRST):
+        scores = []
+        for scored, at in zip(members, own, strict=True):
+            now = scored[i % len(scored)]
+            factor = np.exp(_SHAKES[i % len(_SHAKES)] * rng.normal(size=len(now)))
+            scores.append((now - now[at]) * factor)
+        for picks in bounded_topk(Problem(tuple(scores), costs, most), 1).picks:
+            yield table.architecture(picks)
+
+
+def _places(table: ScoredModules, reference: Architecture) -> list[int | None]:
+    """Position of the reference's module of each stage; None where it is not listed."""
+    found = []
+    for u, codes in enumerate(table.codes):
+        wanted = module_key(table.space.stages[u].encode(reference.modules[u]))
+        found.append(next((i for i, code in enumerate(codes) if module_key(code) == wanted), None))
+    return found
+
+
+def _scattered(fit: Fit, reference: Architecture, n: int, rng: np.random.Generator) -> list[Architecture]:
+    """Rows with random changes whose choices are all seen; none where single choices can't be changed."""
+    space = fit.space
+    most = max(2, min(_MOST_CHANGES, len(all_parts(space, reference)) // 2))
+    while n:
+        try:
+            return changed_sample(space, reference, n, rng, changes=(2, most))
+        except SpaceError:
+            n //= 2
+    return []

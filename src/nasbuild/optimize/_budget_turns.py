@@ -1,0 +1,89 @@
+"""Batches for several budgets, which take turns, and joint rows that show whether single changes add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nasbuild.builder import Bound, joint_design, knows_joint_rows
+from nasbuild.errors import Infeasible
+from nasbuild.optimize._next_batch import JOINT, SHARE, Candidate, next_batch
+from nasbuild.score import LEAST_JOINT, Fit, count_tested_joint
+from nasbuild.space import Architecture
+
+JOINT_SHARE = 0.5
+"""Share of a batch that shows whether effects add up, until enough joint rows do."""
+
+
+def batch_by_turns(
+    fit: Fit,
+    n: int,
+    seen: Sequence[Architecture],
+    *,
+    targets: Sequence[str],
+    budgets: Sequence[Sequence[Bound]],
+) -> list[Candidate]:
+    """Returns up to ``n`` new candidates, of which each budget has its share.
+
+    Budgets take turns, and the next batch begins with another one. The candidates for each are those of `next_batch`
+    within it. In a table of single changes of which fewer than `nasbuild.score.LEAST_JOINT` joint rows can be held out,
+    every second candidate of a batch is a joint row that tells most about interactions (`nasbuild.builder.joint_design`).
+
+    Raises
+    ------
+    Infeasible
+        If nothing is within any of the budgets, as far as they are known exactly.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import read_sweep
+    >>> from nasbuild.optimize import batch_by_turns
+    >>> seen = state.evaluated.architectures
+    >>> batch = batch_by_turns(state.fit, 4, seen, targets=["acc"], budgets=read_sweep(["layers <= 3 | 4"]))
+    >>> [sum(map(len, one.architecture)) for one in batch], [one.origin for one in batch]
+    ([3, 4, 3, 4], ['built', 'built', 'proposed', 'proposed'])
+    """
+    taken, turn = list(seen), len(seen)
+    queues: list[list[Candidate]] = []
+    refused: list[Infeasible] = []
+    tests = _joint_tests(fit, targets[0], n)
+    order = [(turn + b) % len(budgets) for b in range(len(budgets))]
+    for place, b in enumerate(order):
+        # What budgets before could not fill falls to those after.
+        missing = sum(map(len, queues))
+        wanted = _part(n, place + 1, len(order)) - missing
+        tested = min(_part(tests, place + 1, len(order)) - _part(tests, place, len(order)), wanted)
+        found: list[Candidate] = []
+        try:
+            if tested > 0:
+                rows = joint_design(
+                    fit, targets[0], tested, budgets[b], taken=taken[turn:], seed=turn + place
+                )
+                found += [
+                    Candidate(one.architecture, JOINT) for one in rows if one.architecture not in set(taken)
+                ]
+                taken += [one.architecture for one in found]
+            if more := wanted - len(found):
+                share = (int(SHARE * more) + (place + turn) % 2 * (more % 2)) / more
+                new = next_batch(fit, more, taken, share=share, targets=targets, bounds=budgets[b])
+                taken += [one.architecture for one in new]
+                found = [*new, *found]
+        except Infeasible as error:
+            refused.append(error)
+        queues.append(found)
+    if not any(queues) and refused:
+        raise refused[0]
+    return [queue[i] for i in range(n) for queue in queues if i < len(queue)][:n]
+
+
+def _part(total: int, place: int, of: int) -> int:
+    """How many of a total fall to the first ``place`` of so many shares."""
+    return total // of * place + min(place, total % of)
+
+
+def _joint_tests(fit: Fit, target: str, n: int) -> int:
+    """How many of ``n`` candidates show whether effects add up."""
+    scorer = fit.of(target).scorer
+    if not knows_joint_rows(scorer):
+        return 0
+    tested = count_tested_joint(scorer.space, scorer.architectures)
+    return 0 if tested >= LEAST_JOINT else min(max(1, round(JOINT_SHARE * n)), n)
