@@ -36,6 +36,7 @@ from nasbuild.builder._exhaustive import MAX_EXHAUSTIVE, architecture_at, build_
 from nasbuild.builder._failure_bound import FAILURE_LOG_ODDS, failure_bound
 from nasbuild.builder._front import Front, build_front, front_by_score
 from nasbuild.builder._joint_design import joint_design, knows_joint_rows, propose_jointly
+from nasbuild.builder._joint_pool import is_large
 from nasbuild.builder._k_best_sums import k_best_sums
 from nasbuild.builder._layerwise import is_layerwise
 from nasbuild.builder._propose_equations import ProposedEquation, propose_equations
@@ -101,6 +102,7 @@ __all__ = [
     "front_by_score",
     "front_coverage",
     "is_exact",
+    "is_large",
     "is_layerwise",
     "joint_design",
     "k_best_sums",

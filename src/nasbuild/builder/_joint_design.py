@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -45,7 +46,8 @@ def joint_design(
     Candidates change several parts of the reference and lie near the bounds; without bounds they have 2 to 12 changes. Those
     are taken in turn after which the least variance of all candidates is left: sum over candidates j of the squared
     correlation with j, given what was taken before (Cohn, 1996; each j by its own variance). The covariance is that of the
-    fit. So neighbouring parts with large effects come together, whose interaction is most uncertain.
+    fit. So neighbouring parts with large effects come together, whose interaction is most uncertain. Choices that no labelled
+    row has are used only where nothing else is within the bounds.
 
     Parameters
     ----------
@@ -131,7 +133,8 @@ def propose_jointly(
 ) -> list[Built]:
     """Up to ``n`` joint rows by Thompson sampling: each is the best of the candidates by one posterior sample of y'.
 
-    Single changes have no noise, so samples of scores do not differ; those of y' do, as interactions are uncertain.
+    Single changes have no noise, so samples of scores do not differ; those of y' do, as interactions are uncertain. Half of
+    the candidates may have choices that no labelled row has, if there are such choices.
     Parameters, returns and errors are those of `joint_design`.
 
     Examples
@@ -141,13 +144,14 @@ def propose_jointly(
     []
     """
     require_positive("the number of architectures", n)
-    fit = fit.with_unseen()
     first = fit.of(target)
     changes = single_changes(first.scorer.space, first.scorer.architectures)
     if changes is None:
         return []
-    pool = joint_pool(fit, first, changes.reference, bounds, max(_LEAST_POOL, _POOL_FACTOR * n), seed)
-    pool = [one for one in pool if one not in set(taken)]
+    fits = [fit, fit.with_unseen()] if first.trust.unseen and not first.unseen else [fit]
+    size = max(_LEAST_POOL, _POOL_FACTOR * n) // len(fits)
+    pools = [joint_pool(own, own.of(target), changes.reference, bounds, size, seed) for own in fits]
+    pool = [one for one in dict.fromkeys(chain.from_iterable(pools)) if one not in set(taken)]
     samples = first.scorer.posterior_samples(pool, _POOL_FACTOR * n, seed) if pool else None
     if samples is None:
         return describe(first, pool[:n]) if pool else []

@@ -8,7 +8,6 @@ import numpy as np
 
 from nasbuild.builder._bound_columns import bounded
 from nasbuild.builder._bound_names import resolve_names
-from nasbuild.builder._bounded_thompson import _member_scores
 from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._knapsack_problem import Problem
@@ -24,6 +23,8 @@ from nasbuild.table import all_parts, changed_parts
 _SHAKES = (0.0, 0.25, 0.5, 1.0)
 """Deviations of the logarithm of the factors by which effects are shaken, in turn."""
 _FIRST = 4  # best ones for effects that are not shaken
+_LARGE = 600  # modules of all stages together
+_BISECTIONS = 40
 _MOST_CHANGES = 12  # of rows that no bound asks to change more
 
 
@@ -76,22 +77,60 @@ def _shaken(
     table, costs, most = bounded(scored_modules(targets), targets, exact, bounds)
     if not all(table.codes):
         return
-    sign = first.target.sign
-    members = [sign * own for own in _member_scores(first.scorer, table)]
-    own = [
-        at if at is not None else int(np.argmax(s[0]))
-        for at, s in zip(_places(table, reference), members, strict=True)
-    ]
-    for picks in bounded_topk(Problem(tuple(s[0] for s in members), costs, most), _FIRST).picks:
-        yield table.architecture(picks)
-    for i in range(n - _FIRST):
-        scores = []
-        for scored, at in zip(members, own, strict=True):
-            now = scored[i % len(scored)]
-            factor = np.exp(_SHAKES[i % len(_SHAKES)] * rng.normal(size=len(now)))
-            scores.append((now - now[at]) * factor)
-        for picks in bounded_topk(Problem(tuple(scores), costs, most), 1).picks:
+    scores = [first.target.sign * own[:, 0] for own in table.scores]
+    places = _places(table, reference)
+    base = [own - (own.max() if at is None else own[at]) for own, at in zip(scores, places, strict=True)]
+    if not is_large(first):
+        for picks in bounded_topk(Problem(tuple(base), costs, most), _FIRST).picks:
             yield table.architecture(picks)
+    for i in range(n - _FIRST):
+        shake = _SHAKES[i % len(_SHAKES)]
+        shaken = tuple(own * np.exp(shake * rng.normal(size=len(own))) for own in base)
+        problem = Problem(shaken, costs, most)
+        found = _priced(problem) if is_large(first) else bounded_topk(problem, 1).picks
+        for picks in found:
+            yield table.architecture(picks)
+
+
+def is_large(first: TargetFit) -> bool:
+    """Whether stages have so many modules together that exact builds take minutes."""
+    return sum(len(stage) for stage in first.stages) > _LARGE
+
+
+def _priced(problem: Problem) -> np.ndarray:
+    """A pick that is nearly the best within the bounds, (1, stages); (0, stages) if none was found.
+
+    All bounds have one price for each range of their costs. The lowest price whose pick is within the bounds is found by
+    bisection, and what the bounds leave is spent on the single swaps that gain most.
+    """
+    span = [np.maximum(np.ptp(c, axis=0), 1e-300) for c in problem.costs]
+    whole = np.max(span, axis=0)
+    cost = [c / whole for c in problem.costs]
+    limit = problem.bounds / whole
+    low, high, best = 0.0, 2.0 * max(float(np.ptp(s)) for s in problem.scores) + 1e-12, None
+    for step in range(_BISECTIONS):
+        price = high * 1e6 if step == 0 else (low * high) ** 0.5 if low > 0 else high / 1e6
+        picks = np.array(
+            [int(np.argmax(s - price * c.sum(axis=1))) for s, c in zip(problem.scores, cost, strict=True)]
+        )
+        total = np.sum([c[p] for c, p in zip(cost, picks, strict=True)], axis=0)
+        if (total <= limit + 1e-12).all():
+            best, high = picks, price
+        elif step == 0:
+            return np.zeros((0, problem.stages), dtype=np.int64)
+        else:
+            low = price
+    assert best is not None
+    while True:
+        rest = limit - np.sum([c[p] for c, p in zip(cost, best, strict=True)], axis=0)
+        gains = [
+            np.where((c - c[p] <= rest + 1e-12).all(axis=1), s - s[p], 0)
+            for s, c, p in zip(problem.scores, cost, best, strict=True)
+        ]
+        u = int(np.argmax([own.max() for own in gains]))
+        if gains[u].max() <= 0:
+            return best[None]
+        best[u] = int(np.argmax(gains[u]))
 
 
 def _places(table: ScoredModules, reference: Architecture) -> list[int | None]:
@@ -106,6 +145,8 @@ def _places(table: ScoredModules, reference: Architecture) -> list[int | None]:
 def _scattered(fit: Fit, reference: Architecture, n: int, rng: np.random.Generator) -> list[Architecture]:
     """Rows with random changes whose choices are all seen; none where single choices can't be changed."""
     space = fit.space
+    if not contains(space, reference):
+        return []
     most = max(2, min(_MOST_CHANGES, len(all_parts(space, reference)) // 2))
     while n:
         try:

@@ -48,7 +48,7 @@ from nasbuild.optimize._next_batch import (
     random_batch,
 )
 from nasbuild.optimize._race import Race, Racer, most_promising, race
-from nasbuild.optimize._reference_start import changed_batch, count_singles, reference_start
+from nasbuild.optimize._reference_start import changed_batch, count_singles, left_of_start, reference_start
 from nasbuild.optimize._round_summary import (
     BudgetBest,
     Evaluations,
@@ -95,6 +95,7 @@ __all__ = [
     "count_singles",
     "gather_rounds",
     "learn",
+    "left_of_start",
     "live_demo",
     "most_promising",
     "next_batch",

@@ -12,7 +12,7 @@ from nasbuild.errors import Infeasible
 from nasbuild.optimize._budget_turns import batch_by_turns
 from nasbuild.optimize._learn import Learned
 from nasbuild.optimize._next_batch import FAILURE_LIMITS, RANDOM, Candidate, Inside, random_batch
-from nasbuild.optimize._reference_start import changed_batch, reference_start
+from nasbuild.optimize._reference_start import changed_batch, left_of_start
 from nasbuild.optimize._round_summary import RoundPlan
 from nasbuild.score import Failures, Fit
 from nasbuild.search import Goal
@@ -62,10 +62,8 @@ def plan_round(
     """
     fitted, failures = learned.fit, learned.failures
     names = [target.name for target in goal.targets]
-    known_already = set(seen)
-    begin = [one for one in reference_start(space, seed)[:start] if one.architecture not in known_already][:n]
-    if begin:
-        return _unpredicted(begin, len(names))
+    if waiting := left_of_start(space, seed, seen, start):
+        return _unpredicted(waiting[:n], len(names))
     # The first round is a prefix of any sample with this seed.
     rng = np.random.default_rng([seed, len(seen)] if seen else seed)
     asked: list[Candidate] = []

@@ -13,7 +13,9 @@ from nasbuild.builder import (
     Bound,
     build_front,
     build_predicted,
+    build_shortlisted,
     failure_bound,
+    is_large,
     knows_joint_rows,
     propose,
     propose_jointly,
@@ -197,7 +199,8 @@ def _proposed(
     target_fit = fit.of(target)
     if knows_joint_rows(target_fit.scorer):
         found = propose_jointly(fit, target, n, bounds, taken=taken, seed=len(taken))
-        return [one.architecture for one in found]
+        if found:
+            return [one.architecture for one in found]
     # Failed evaluations have no label and would be proposed again, so request that many more.
     more = len(set(taken) - set(target_fit.scorer.architectures))
     if not bounds:
@@ -208,6 +211,10 @@ def _proposed(
 def _built(
     fit: Fit, targets: Sequence[str], n: int, seen: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
+    if len(targets) == 1 and knows_joint_rows(fit.of(targets[0]).scorer) and is_large(fit.of(targets[0])):
+        # A search for the best y' would take longer than most evaluations.
+        short = build_shortlisted(fit, targets[0], n, bounds).built
+        return [one.architecture for one in short]
     if len(targets) == 1:
         built = build_predicted(fit, targets[0], n + len(seen), bounds).built
         return [one.architecture for one in built]

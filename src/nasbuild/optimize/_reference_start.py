@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.optimize._next_batch import REFERENCE, SINGLE, Candidate, Inside
-from nasbuild.space import Architecture, Space, Stage, changed_sample, choice_key, contains
+from nasbuild.space import Architecture, Space, Stage, changed_sample, choice_key, contains, parse_module
 from nasbuild.table import all_parts, changed_parts
 
 LEAST_SINGLES = 5
@@ -42,7 +42,11 @@ def reference_start(space: Space, seed: int = 0) -> list[Candidate]:
         return []
     found: dict[Architecture, tuple[Hashable, ...]] = {}
     for one, groups in _single_changes(space, reference):
-        if one not in found and contains(space, one) and len(changed_parts(space, reference, one)) == 1:
+        if (
+            one not in found
+            and _belongs(space, one, groups[2])
+            and len(changed_parts(space, reference, one)) == 1
+        ):
             found[one] = groups
     if len(found) < LEAST_SINGLES:
         return []
@@ -61,6 +65,22 @@ def count_singles(space: Space, seed: int = 0) -> int:
     0
     """
     return max(len(reference_start(space, seed)) - 1, 0)
+
+
+def left_of_start(space: Space, seed: int, seen: Collection[Architecture], start: int) -> list[Candidate]:
+    """What is left of the first ``start`` architectures of a `reference_start`; those seen count, whichever they are.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import left_of_start
+    >>> left_of_start(space, 0, [], 10)  # declares no reference
+    []
+    """
+    if not start:
+        return []
+    every, known = reference_start(space, seed), set(seen)
+    new = [one for one in every if one.architecture not in known]
+    return new[: max(start - (len(every) - len(new)), 0)]
 
 
 def changed_batch(
@@ -105,6 +125,19 @@ def _single_changes(
             feature = part[1]
             groups = ((u, *part), (feature, choice), u, feature, kind, (kind, region))
             yield Architecture(tuple(modules)), groups
+
+
+def _belongs(space: Space, one: Architecture, stage: Hashable) -> bool:
+    """Whether an architecture of which only one stage is new belongs to the space."""
+    if space.tied:
+        return contains(space, one)
+    assert isinstance(stage, int)
+    changed = space.stages[stage]
+    try:
+        parse_module(changed, changed.as_dicts(one.modules[stage]), where=changed.name)
+    except (SpaceError, ValueError):
+        return False
+    return True
 
 
 def _changed_codes(stage: Stage, code: np.ndarray) -> Iterator[tuple[tuple[int, str], Hashable, np.ndarray]]:
