@@ -46,7 +46,8 @@ def joint_design(
     Candidates change several parts of the reference and lie near the bounds; without bounds they have 2 to 12 changes. Those
     are taken in turn after which the least variance of all candidates is left: sum over candidates j of the squared
     correlation with j, given what was taken before (Cohn, 1996; each j by its own variance). The covariance is that of the
-    fit. So neighbouring parts with large effects come together, whose interaction is most uncertain. Choices that no labelled
+    fit. A part of the candidates each has a pair of changes that is suspected not to add up: near each other, with large
+    effects, so that their interaction is most uncertain; every second row is one of these. Choices that no labelled
     row has are used only where nothing else is within the bounds.
 
     Parameters
@@ -76,17 +77,22 @@ def joint_design(
         return []
     before = [one for one in dict.fromkeys(taken) if one not in set(first.scorer.architectures)]
     size = max(_LEAST_POOL, _POOL_FACTOR * n)
-    pool = [
-        one for one in joint_pool(fit, first, changes.reference, bounds, size, seed) if one not in set(before)
-    ]
-    samples = first.scorer.posterior_samples([*before, *pool], _SAMPLES, seed) if pool else None
+    pool = joint_pool(fit, first, changes, bounds, size, seed, suspected=True)
+    if not pool and first.trust.unseen:
+        fit = fit.with_unseen()
+        pool = joint_pool(fit, fit.of(target), changes, bounds, size, seed, suspected=True)
+    rows = [one for one in pool if one not in set(before)]
+    samples = first.scorer.posterior_samples([*before, *rows], _SAMPLES, seed) if rows else None
     if samples is None:
-        return describe(first, pool[:n]) if pool else []
-    order = most_informative(samples, len(before), n)
-    return describe(first, [pool[i] for i in order])
+        return describe(first, rows[:n]) if rows else []
+    paired = np.array([pool[one] for one in rows])
+    order = most_informative(samples, len(before), n, paired)
+    return describe(first, [rows[i] for i in order])
 
 
-def most_informative(samples: np.ndarray, known: int, n: int) -> list[int]:
+def most_informative(
+    samples: np.ndarray, known: int, n: int, preferred: np.ndarray | None = None
+) -> list[int]:
     """Positions of the ``n`` most informative candidates, one after another.
 
     Parameters
@@ -95,6 +101,9 @@ def most_informative(samples: np.ndarray, known: int, n: int) -> list[int]:
         Joint posterior samples of what is known and of the candidates after it, (samples, known + candidates).
     known
         How many of the first columns will be measured anyway.
+    preferred
+        Candidates that every second one is taken from, beginning with the first, as long as there are any, (candidates,)
+        bool.
     """
     left = (samples - samples.mean(axis=0)) / np.sqrt(len(samples))
     scale = np.maximum((left**2).sum(axis=0), 1e-300)
@@ -106,6 +115,9 @@ def most_informative(samples: np.ndarray, known: int, n: int) -> list[int]:
         own = np.diag(covariance) + _NOISE * scale
         gain = (covariance[:, known:] ** 2 / scale[known:]).sum(axis=1) / own
         gain[:known] = gain[[known + i for i in found]] = -np.inf
+        if preferred is not None and len(found) % 2 == 0:
+            own = np.where(np.concatenate([np.zeros(known, dtype=bool), preferred]), gain, -np.inf)
+            gain = own if np.isfinite(own).any() else gain
         best = int(np.argmax(gain))
         found.append(best - known)
         left = _measured(left, best, scale)
@@ -135,7 +147,7 @@ def propose_jointly(
 
     Single changes have no noise, so samples of scores do not differ; those of y' do, as interactions are uncertain. Half of
     the candidates may have choices that no labelled row has, if there are such choices.
-    Parameters, returns and errors are those of `joint_design`.
+    Parameters, returns and errors are those of `joint_design`, but choices without labels may be used.
 
     Examples
     --------
@@ -150,10 +162,16 @@ def propose_jointly(
         return []
     fits = [fit, fit.with_unseen()] if first.trust.unseen and not first.unseen else [fit]
     size = max(_LEAST_POOL, _POOL_FACTOR * n) // len(fits)
-    pools = [joint_pool(own, own.of(target), changes.reference, bounds, size, seed) for own in fits]
+    pools: list[Collection[Architecture]] = [
+        joint_pool(own, own.of(target), changes, bounds, size, seed) for own in fits
+    ]
     pool = [one for one in dict.fromkeys(chain.from_iterable(pools)) if one not in set(taken)]
-    samples = first.scorer.posterior_samples(pool, _POOL_FACTOR * n, seed) if pool else None
+    samples = first.scorer.posterior_samples(pool, n, seed) if pool else None
     if samples is None:
         return describe(first, pool[:n]) if pool else []
-    chosen = dict.fromkeys(np.argmax(first.target.sign * samples, axis=1).tolist())
-    return describe(first, [pool[i] for i in list(chosen)[:n]])
+    chosen: list[int] = []
+    for sample in first.target.sign * samples:
+        if len(chosen) < min(n, len(pool)):
+            sample[chosen] = -np.inf
+            chosen.append(int(np.argmax(sample)))
+    return describe(first, [pool[i] for i in chosen])

@@ -47,11 +47,14 @@ def batch_by_turns(
     refused: list[Infeasible] = []
     tests = _joint_tests(fit, targets[0], n)
     order = [(turn + b) % len(budgets) for b in range(len(budgets))]
-    for place, b in enumerate(order):
-        # What budgets before could not fill falls to those after.
-        missing = sum(map(len, queues))
-        wanted = _part(n, place + 1, len(order)) - missing
+    # What one budget cannot fill falls to those after it, and at last to those before it.
+    for place, b in enumerate([*order, *order]):
+        wanted = _part(n, min(place + 1, len(order)), len(order)) - sum(map(len, queues))
+        if wanted <= 0:
+            continue
         tested = min(_part(tests, place + 1, len(order)) - _part(tests, place, len(order)), wanted)
+        if place >= len(order):
+            tested = 0
         found: list[Candidate] = []
         try:
             if tested > 0:

@@ -150,9 +150,13 @@ def _batch(
 ) -> tuple[list[Architecture], list[Architecture]]:
     """Built and proposed architectures; adds them to ``taken``."""
     on_built, on_proposed = ([*bounds, *([] if risk is None else [failure_bound(risk)])] for risk in risks)
-    built = _new(_built(fit, names, n, taken, on_built), taken, round(share * n))
+    every = _built(fit, names, n, taken, on_built)
+    built = _new(every, taken, round(share * n))
     turns = zip_longest(*(_proposed(fit, name, n, taken, on_proposed) for name in names))
     proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
+    if knows_joint_rows(fit.of(names[0]).scorer):
+        # Random architectures around the reference would be far from the bounds.
+        built += _new(every, taken, n - len(built) - len(proposed))
     return built, proposed
 
 
