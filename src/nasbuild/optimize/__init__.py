@@ -34,6 +34,7 @@ from nasbuild.optimize._live_demo import (
     live_demo,
 )
 from nasbuild.optimize._loop import FIT, LoopState, optimize
+from nasbuild.optimize._loop_settings import LoopSettings
 from nasbuild.optimize._next_batch import (
     BUILT,
     FAILURE_LIMITS,
@@ -52,7 +53,6 @@ from nasbuild.optimize._reference_start import changed_batch, count_singles, lef
 from nasbuild.optimize._round_summary import (
     BudgetBest,
     Evaluations,
-    LoopSettings,
     RoundPlan,
     RoundSummary,
     best_rows,

@@ -12,10 +12,11 @@ from nasbuild.evaluate import Executor, Spec, Store
 from nasbuild.optimize._ask import plan_round
 from nasbuild.optimize._learn import Learned, learn, with_costs
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
+from nasbuild.optimize._loop_settings import LoopSettings
 from nasbuild.optimize._race import Race, Repeat, most_promising, race
 from nasbuild.optimize._reference_start import count_singles
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
-from nasbuild.optimize._round_summary import Evaluations, LoopSettings, best_rows, gather_rounds
+from nasbuild.optimize._round_summary import Evaluations, best_rows, gather_rounds
 from nasbuild.optimize._unmeasured import nothing_measured
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Failures, Fit, save_fit

@@ -13,10 +13,11 @@ import numpy as np
 from nasbuild._atomic_write import PARTIAL, write_text
 from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
+from nasbuild.optimize._loop_settings import LoopSettings
 from nasbuild.optimize._next_batch import ORIGINS, Candidate
 from nasbuild.optimize._race import Race
 from nasbuild.optimize._reference_start import reference_start
-from nasbuild.optimize._round_summary import LoopSettings, RoundPlan, RoundSummary
+from nasbuild.optimize._round_summary import RoundPlan, RoundSummary
 from nasbuild.predictor import AnyRecipe
 from nasbuild.score import versions
 from nasbuild.search import Goal

@@ -185,7 +185,7 @@ def _joint_step(fit: Fit, target_fit: TargetFit) -> dict[str, str]:
 def _suggested_bounds(fit: Fit) -> str:
     """A sweep from the first declared cost that changes of the reference lower; empty if there is none.
 
-    Its values lie between the cost of the reference and what is left of it after the largest saving of each part.
+    Its values save up to half of what the largest savings of all parts come to.
     """
     found = ReferenceChanges.of(fit.space, fit.table.architectures)
     for name, cost in fit.space.costs.items() if found is not None else ():
