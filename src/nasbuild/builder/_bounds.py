@@ -213,7 +213,7 @@ def format_budgets(budgets: Sequence[Sequence[Bound]]) -> str:
 
     Examples
     --------
-    >>> from nasbuild.builder import format_budgets
+    >>> from nasbuild.builder import format_budgets, read_sweep
     >>> format_budgets(read_sweep(["bytes <= 1e9 | 2e9", "layers <= 5"]))
     'bytes <= 1e+09 | 2e+09 and layers <= 5'
     """
@@ -233,7 +233,7 @@ def loosest_bounds(budgets: Sequence[Sequence[Bound]]) -> list[Bound]:
 
     Examples
     --------
-    >>> from nasbuild.builder import loosest_bounds
+    >>> from nasbuild.builder import loosest_bounds, read_sweep
     >>> [str(bound) for bound in loosest_bounds(read_sweep(["macs <= 1e8 | 2e8", "layers <= 5"]))]
     ['macs <= 2e+08', 'layers <= 5']
     """

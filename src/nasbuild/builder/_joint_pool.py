@@ -160,7 +160,14 @@ def _with_pairs(
 
 
 def is_large(first: TargetFit) -> bool:
-    """Whether stages have so many modules together that exact builds take minutes."""
+    """Whether stages have so many modules together (more than 600) that exact builds take minutes.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import is_large
+    >>> is_large(acc)  # three stages of twelve
+    False
+    """
     return sum(len(stage) for stage in first.stages) > _LARGE
 
 

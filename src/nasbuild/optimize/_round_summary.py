@@ -273,7 +273,7 @@ def best_within_budgets(found: Evaluations) -> list[BudgetBest]:
     --------
     >>> from nasbuild.optimize import best_within_budgets
     >>> [best] = best_within_budgets(state.evaluated)
-    >>> best.row == state.best[0]
+    >>> best.row == int(state.best[0])
     True
     """
     best = []

@@ -63,7 +63,14 @@ class Goal:
         return format_budgets(self.alternatives)
 
     def within_budget(self, bounds: Sequence[Bound]) -> Goal:
-        """The same goal with one budget alone."""
+        """The same goal with one budget alone.
+
+        Examples
+        --------
+        >>> swept = parse_goal(space, ["acc"], ["macs <= 1e5 | 2e5"], space.metrics, sweeps=True)
+        >>> swept.within_budget(swept.budgets[0]).bounds_text
+        'macs <= 100000'
+        """
         return replace(self, bounds=tuple(bounds), budgets=())
 
     @property
