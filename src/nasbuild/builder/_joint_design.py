@@ -75,13 +75,15 @@ def joint_design(
     changes = single_changes(first.scorer.space, first.scorer.architectures)
     if changes is None:
         return []
-    before = [one for one in dict.fromkeys(taken) if one not in set(first.scorer.architectures)]
+    labelled = set(first.scorer.architectures)
+    before = [one for one in dict.fromkeys(taken) if one not in labelled]
     size = max(_LEAST_POOL, _POOL_FACTOR * n)
     pool = joint_pool(fit, first, changes, bounds, size, seed, suspected=True)
     if not pool and first.trust.unseen:
         fit = fit.with_unseen()
         pool = joint_pool(fit, fit.of(target), changes, bounds, size, seed, suspected=True)
-    rows = [one for one in pool if one not in set(before)]
+    not_new = set(before)
+    rows = [one for one in pool if one not in not_new]
     samples = first.scorer.posterior_samples([*before, *rows], _SAMPLES, seed) if rows else None
     if samples is None:
         return describe(first, rows[:n]) if rows else []
@@ -165,7 +167,8 @@ def propose_jointly(
     pools: list[Collection[Architecture]] = [
         joint_pool(own, own.of(target), changes, bounds, size, seed) for own in fits
     ]
-    pool = [one for one in dict.fromkeys(chain.from_iterable(pools)) if one not in set(taken)]
+    not_new = set(taken)
+    pool = [one for one in dict.fromkeys(chain.from_iterable(pools)) if one not in not_new]
     samples = first.scorer.posterior_samples(pool, n, seed) if pool else None
     if samples is None:
         return describe(first, pool[:n]) if pool else []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasbuild.builder import Bound, joint_design, knows_joint_rows
+from nasbuild.builder import Bound, failure_bound, joint_design, knows_joint_rows
 from nasbuild.errors import Infeasible
-from nasbuild.optimize._next_batch import JOINT, SHARE, Candidate, next_batch
+from nasbuild.optimize._next_batch import FAILURE_LIMITS, JOINT, SHARE, Candidate, next_batch
 from nasbuild.score import LEAST_JOINT, Fit, count_tested_joint
 from nasbuild.space import Architecture
 
@@ -42,10 +42,12 @@ def batch_by_turns(
     >>> [sum(map(len, one.architecture)) for one in batch], [one.origin for one in batch]
     ([3, 4, 3, 4], ['built', 'built', 'proposed', 'proposed'])
     """
+    tests = _joint_tests(fit, targets[0], n)
+    if len(budgets) == 1 and not tests:
+        return next_batch(fit, n, seen, targets=targets, bounds=budgets[0])
     taken, turn = list(seen), len(seen)
     queues: list[list[Candidate]] = []
     refused: list[Infeasible] = []
-    tests = _joint_tests(fit, targets[0], n)
     order = [(turn + b) % len(budgets) for b in range(len(budgets))]
     # What one budget cannot fill falls to those after it, and at last to those before it.
     for place, b in enumerate([*order, *order]):
@@ -58,13 +60,9 @@ def batch_by_turns(
         found: list[Candidate] = []
         try:
             if tested > 0:
-                rows = joint_design(
-                    fit, targets[0], tested, budgets[b], taken=taken[turn:], seed=turn + place
-                )
-                found += [
-                    Candidate(one.architecture, JOINT) for one in rows if one.architecture not in set(taken)
-                ]
-                taken += [one.architecture for one in found]
+                rows = _joint_rows(fit, targets[0], tested, budgets[b], taken, turn + place)
+                found += [Candidate(one, JOINT) for one in rows]
+                taken += rows
             if more := wanted - len(found):
                 share = (int(SHARE * more) + (place + turn) % 2 * (more % 2)) / more
                 new = next_batch(fit, more, taken, share=share, targets=targets, bounds=budgets[b])
@@ -76,6 +74,17 @@ def batch_by_turns(
     if not any(queues) and refused:
         raise refused[0]
     return [queue[i] for i in range(n) for queue in queues if i < len(queue)][:n]
+
+
+def _joint_rows(
+    fit: Fit, target: str, n: int, bounds: Sequence[Bound], taken: Sequence[Architecture], seed: int
+) -> list[Architecture]:
+    """New joint rows, where evaluations are not more likely to fail than to succeed, if there are such rows."""
+    for risk in ([failure_bound(FAILURE_LIMITS[1])], []) if fit.failures else ([],):
+        rows = joint_design(fit, target, n, [*bounds, *risk], taken=taken, seed=seed)
+        if rows:
+            return [one.architecture for one in rows]
+    return []
 
 
 def _part(total: int, place: int, of: int) -> int:
