@@ -148,9 +148,10 @@ def optimize(
     store
         As for `evaluate`; ``OUT.store.db`` beside the folder if None.
     where, fix
-        Bounds and fixed parts, as for `Fit.build`.
+        Bounds and fixed parts, as for `Fit.build`. Several values of a bound, ``"bytes <= 1e9 | 2e9"``, are budgets:
+        the best is wanted within each (`nasbuild.optimize.best_within_budgets`).
     budget, rounds, batch, first, race
-        As `nasbuild.optimize.LoopSettings`.
+        As `nasbuild.optimize.LoopSettings`. Where the space declares a reference, the first round has single changes of it.
     on_round
         Called after every round.
 

@@ -133,10 +133,10 @@ def _by_baseline(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
 
 
 def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
-    from nasbuild.score import LEAST_JOINT
+    from nasbuild.score import LEAST_JOINT, count_tested_joint
 
-    trust = target_fit.trust
-    if trust.joint is not None and trust.joint < LEAST_JOINT:
+    trust, scorer = target_fit.trust, target_fit.scorer
+    if trust.joint is not None and count_tested_joint(scorer.space, scorer.architectures) < LEAST_JOINT:
         return [_joint_step(fit, target_fit)]
     modules = correlation(trust.modules.mean)
     steps = []
