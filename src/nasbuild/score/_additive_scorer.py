@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.predictor import RUINED, AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
+from nasbuild.predictor import (
+    AdditiveGP,
+    AdditiveRecipe,
+    Pairs,
+    Warp,
+    fit_additive_gp,
+    one_thread,
+    ruined_rows,
+)
 from nasbuild.score._held_out import (
     DEVIATIONS,
     INTERVAL,
@@ -15,6 +23,7 @@ from nasbuild.score._held_out import (
     HeldOut,
     folds,
     joint_rows,
+    rows_to_hold_out,
 )
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
@@ -104,8 +113,8 @@ class AdditiveScorer(Scorer):
     def n_ruined(self) -> int:
         if self.gp.joint is None:
             return 0
-        large = np.abs(self.labels) > RUINED * abs(self.gp.warp.mean)
-        return int(np.delete(large, self.gp.rows).sum())
+        reference = int(np.argmin(np.abs(self.labels - self.gp.warp.mean)))
+        return int(ruined_rows(self.labels, reference).sum())
 
     def sum_at(self, label: float) -> float:
         return self.gp.sum_at(label)
@@ -126,12 +135,18 @@ def fit_additive(
     recipe: AdditiveRecipe,
     *,
     seed: int = 0,
+    sign: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """Fit on all rows, then without each fold in turn to measure trust and to calibrate deviations.
 
     The fits without a fold reuse the power of the label warp and the decision about identity layers. They find everything
     else themselves, the variances on one part of the rows.
+
+    Parameters
+    ----------
+    sign
+        1 if high labels are better, -1 if low ones are, 0 if unknown.
 
     Returns
     -------
@@ -146,7 +161,7 @@ def fit_additive(
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
-        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
+        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, sign=sign)
         step_done()
         parts, distances, fold_residuals, splits = [], [], [], folds(space, architectures, recipe.folds, seed)
         for train, test in splits:
@@ -158,6 +173,7 @@ def fit_additive(
                 of_fold,
                 seed=seed,
                 like=gp,
+                sign=sign,
             )
             mean, expected, variance, hops = part.held_out(held)
             warped = part.warp.forward(labels[test])
@@ -182,11 +198,9 @@ def fit_additive(
             residual=residuals.residual - share * residuals.interactions,
             deviation=residuals.deviation,
         )
-    gp = replace(
-        gp,
-        spread=calibration_factor(np.concatenate(distances)),
-        interaction_share=interaction_share(fold_residuals),
-    )
+    gp = replace(gp, spread=calibration_factor(np.concatenate(distances)))
+    if _confirms_interactions(space, architectures):
+        gp = replace(gp, interaction_share=interaction_share(fold_residuals))
     return AdditiveScorer(space, tuple(architectures), labels, gp), parts
 
 
@@ -248,6 +262,12 @@ def _made_distinct(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Labels of some rows, which differ a little even where they are all the same."""
     own = labels[train]
     return own if np.ptp(own) > 0 else own + 1e-9 * np.ptp(labels) * np.linspace(-1, 1, len(own))
+
+
+def _confirms_interactions(space: Space, architectures: Sequence[Architecture]) -> bool:
+    """Whether held-out rows can confirm interactions: not where they are the only ones with their choices."""
+    joint = joint_rows(space, architectures)
+    return joint is None or len(rows_to_hold_out(architectures, joint)) >= LEAST_JOINT
 
 
 def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:

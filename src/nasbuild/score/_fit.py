@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError, TargetError
 from nasbuild.objective import Labels, Target, labels, parse_target
-from nasbuild.predictor import RECIPES, AnyRecipe, one_thread
+from nasbuild.predictor import RECIPES, AdditiveRecipe, AnyRecipe, count_improving_changes, one_thread
 from nasbuild.score._any_fit import ByTarget, range_text, short
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
@@ -297,6 +297,7 @@ def fit(
         recipe,
         seed=seed,
         workers=workers,
+        signs=[label.target.sign for label in found],
         progress=lambda done, total: progress("fitting", done, total),
     )
     target_fits = []
@@ -333,6 +334,9 @@ def fit(
             better_part=better_parts(fit.parts, label.values, sign),
             pairs=pair_order(fit.parts, label.values),
             beyond=share_beyond(fit.scorer, label.values, sign, seed),
+            improving=count_improving_changes(space, problem[0], label.values, sign)
+            if isinstance(recipe, AdditiveRecipe)
+            else 0,
         )
         scorer = fit.scorer.with_limits(label.target.limits)
         target_fits.append(TargetFit(label.target, label, scorer, tuple(stages), tuple(features), trust))

@@ -57,9 +57,15 @@ def fit_scorers(
     *,
     seed: int = 0,
     workers: int = 1,
+    signs: Sequence[int] | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Fitted]:
     """Fit one scorer for each target.
+
+    Parameters
+    ----------
+    signs
+        For each target, 1 if high labels are better, -1 if low ones are; None if unknown.
 
     Raises
     ------
@@ -99,9 +105,11 @@ def fit_scorers(
         progress(done, sum(steps))
 
     found = []
-    for architectures, labels in problems:
+    for (architectures, labels), sign in zip(problems, signs or [0] * len(problems), strict=True):
         if isinstance(recipe, AdditiveRecipe):
-            fitted = fit_additive(space, architectures, labels, recipe, seed=seed, step_done=step_done)
+            fitted = fit_additive(
+                space, architectures, labels, recipe, seed=seed, sign=sign, step_done=step_done
+            )
         else:
             fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
         found.append(Fitted(*fitted))
