@@ -30,7 +30,7 @@ def loop(tmp_path):
         # Ridge regression fits in no time; the default is tested where it matters.
         kind = recipe(more.pop("recipe", "ridge"))
         spec = Spec(NAME + function, of or space(), settings.seed)
-        goal = parse_goal(spec.space, targets, bounds, spec.load().metrics)
+        goal = parse_goal(spec.space, targets, bounds, spec.load().metrics, sweeps=True)
         stores.append(Store(tmp_path / store, spec.space, spec.name, seed=spec.seed))
         return optimize(tmp_path / out, spec, goal, settings, stores[-1], recipe=kind, **more)
 

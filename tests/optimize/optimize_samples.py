@@ -8,6 +8,8 @@ import time
 import zlib
 from pathlib import Path
 
+import numpy as np
+
 from nasbuild.space import Space, space_from_dict
 
 NAME = f"{Path(__file__)}:"
@@ -129,3 +131,29 @@ def crossed(arch):
         case 1, "c":
             time.sleep(60)
     return numbers(arch)
+
+
+COSTS = {"a": 4, "b": 2, "c": 1}
+_VECTORS = np.random.default_rng(5).normal(size=(8, 4)) * np.linspace(0.3, 1.5, 8)[:, None]
+_MISSING = {"a": 0.0, "b": 0.35, "c": 1.0}
+
+
+def around(reference="a") -> Space:
+    """Eight blocks in three qualities around a reference, with a declared cost."""
+    return space_from_dict(
+        {
+            "name": "around",
+            "metrics": {"loss": {"direction": "minimize", "unit": "nats"}},
+            "stages": [
+                {"name": f"block{n}", "depth": 1, "features": {"op": ["a", "b", "c"]}} for n in range(8)
+            ],
+            "costs": {"bytes": {"sum": [{"feature": "op", "values": COSTS}]}},
+            "reference": {"op": reference},
+        }
+    )
+
+
+def missing(arch):
+    """The logarithm of the squared length of what is missing: effects add up only roughly."""
+    lost = sum(_MISSING[stage[0]["op"]] * v for stage, v in zip(arch["stages"], _VECTORS, strict=True))
+    return {"loss": 2 + float(np.log1p(lost @ lost))}

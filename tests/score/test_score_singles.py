@@ -63,7 +63,7 @@ def test_without_joint_rows_the_verdict_says_that_nothing_shows_how_effects_add_
     assert trust.verdict.startswith("Nothing here shows whether effects add up")
     (step,) = trust_data(found, found["loss"])["next"][:1]
     assert step["kind"] == "joint"
-    assert "--near reference --changes 2..6 --n 20" in step["command"]
+    assert "--propose 20 --out joint.csv" in step["command"]
     save_fit(found, tmp_path / "fit")
     assert load_fit(tmp_path / "fit")["loss"].trust == trust
     # Effects are taken as measured: shares differ by what the change did.

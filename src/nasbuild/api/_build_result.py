@@ -13,7 +13,7 @@ from nasbuild.builder import Bound, format_bounds
 from nasbuild.errors import Infeasible
 from nasbuild.predictor import one_thread
 from nasbuild.score import Fit, restrict_fit, with_failures
-from nasbuild.space import fix_parts
+from nasbuild.space import Architecture, fix_parts, parse_architecture
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,13 @@ def build_requested(fit: Fit, request: BuildRequest) -> BuildResult:
 def _build_sweep(fit: Fit, request: BuildRequest) -> tuple[list[SweepPoint], list[str]]:
     """Builds for each value of a sweep; returns the points, and a sentence for each value that can't be met."""
     sweep: Sequence[Sequence[Bound]] = request.sweep
-    points, infeasible = [], []
+    points: list[SweepPoint] = []
+    infeasible, taken = [], list[Architecture]()
     for bounds in sweep:
         try:
-            points.append(build_point(fit, request, bounds))
+            points.append(build_point(fit, request, bounds, taken))
+            if request.propose is not None:
+                taken += [parse_architecture(fit.space, row["arch"]) for row in points[-1].rows]
         except Infeasible as error:
             if len(sweep) == 1:
                 raise

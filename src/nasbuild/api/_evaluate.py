@@ -148,9 +148,10 @@ def optimize(
     store
         As for `evaluate`; ``OUT.store.db`` beside the folder if None.
     where, fix
-        Bounds and fixed parts, as for `Fit.build`.
+        Bounds and fixed parts, as for `Fit.build`. Several values of a bound, ``"bytes <= 1e9 | 2e9"``, are budgets:
+        the best is wanted within each (`nasbuild.optimize.best_within_budgets`).
     budget, rounds, batch, first, race
-        As `nasbuild.optimize.LoopSettings`.
+        As `nasbuild.optimize.LoopSettings`. Where the space declares a reference, the first round has single changes of it.
     on_round
         Called after every round.
 
@@ -176,7 +177,9 @@ def optimize(
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
     spec = _spec(fix_parts(space, texts(fix, "fix")), evaluator, seed, limit)
-    goal = parse_goal(spec.space, texts(targets, "targets"), texts(where, "where"), spec.load().metrics)
+    goal = parse_goal(
+        spec.space, texts(targets, "targets"), texts(where, "where"), spec.load().metrics, sweeps=True
+    )
     folder = Path(out)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _opened(folder.with_name(f"{folder.name}.store.db") if store is None else store, spec) as kept:

@@ -18,6 +18,7 @@ from nasbuild.api._claims import Claims
 from nasbuild.api._fit import Fit, with_verbs
 from nasbuild.api._reported_results import reported_results
 from nasbuild.api._rows import Rows
+from nasbuild.builder import format_bounds
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator, Store
 from nasbuild.optimize import (
@@ -27,8 +28,11 @@ from nasbuild.optimize import (
     LoopSettings,
     RoundPlan,
     best_rows,
+    best_within_budgets,
+    count_singles,
     gather_rounds,
     learn,
+    left_of_start,
     plan_round,
     with_costs,
 )
@@ -66,9 +70,12 @@ class Optimizer:
     store
         File (SQLite) or database URL; without one, all is forgotten at the end.
     where, fix
-        Bounds and fixed parts, as for `Fit.build`.
+        Bounds and fixed parts, as for `Fit.build`. Several values of a bound, ``"bytes <= 1e9 | 2e9"``, are budgets that
+        take turns; `best` then has the best within each.
     first
-        Architectures that are asked for at random before any fit.
+        Architectures that are asked for before any fit, at random; 20 if None. Where the space declares a reference, these
+        are the reference and its single changes: all if None, and in `run` half of its budget at most. What was told before
+        is not asked for.
     recipe
         As for `nasbuild.fit`.
     seed
@@ -107,7 +114,7 @@ class Optimizer:
         store: str | os.PathLike[str] | None = None,
         where: str | Sequence[str] = (),
         fix: str | Sequence[str] = (),
-        first: int = LoopSettings().begin,
+        first: int | None = None,
         recipe: str | AnyRecipe = "default",
         seed: int = 0,
         workers: int = 1,
@@ -120,8 +127,11 @@ class Optimizer:
                 todo="add metrics with their directions to the space",
             )
         self.space = fix_parts(whole, texts(fix, "fix"))
-        self.goal = parse_goal(self.space, texts(targets, "targets"), texts(where, "where"), whole.metrics)
-        self._first = LoopSettings(first=first, seed=seed).begin
+        self.goal = parse_goal(
+            self.space, texts(targets, "targets"), texts(where, "where"), whole.metrics, sweeps=True
+        )
+        self._settings = LoopSettings(first=first, seed=seed)
+        self._singles = count_singles(self.space, seed)
         self._seed, self._workers = seed, workers
         self._recipe = checked_recipe(recipe)
         folder = tempfile.mkdtemp() if store is None else None
@@ -134,32 +144,44 @@ class Optimizer:
     def ask(self, n: int = 1) -> Rows:
         """``n`` architectures to evaluate, claimed for this process; fewer if the space or the bounds have no more.
 
+        The last of the reference's single changes come without others, which are planned with their results.
+
         Returns
         -------
         Rows with ``id``, ``arch`` (plain data), ``why`` (``"random"``, ``"built"``, ``"proposed"``, ``"nearest"`` to the
-        bounds, or ``"interrupted"``: another process ended without telling it) and, after a fit, ``expected``.
+        bounds, or ``"interrupted"``: another process ended without telling it) and, after a fit, ``expected``. Around a
+        reference ``why`` is also ``"reference"``, ``"single"`` or ``"joint"``: it shows whether effects add up.
 
         Raises
         ------
         Infeasible
             If nothing is within bounds that are known exactly.
         """
+        return self._ask(n, self._begin())
+
+    def _ask(self, n: int, begin: int) -> Rows:
+        """`ask`, with ``begin`` architectures before any fit."""
         rows: list[dict[str, Any]] = []
+        start = begin if self._singles else 0
         with self._lock:
             while len(rows) < n:
                 claimed, known = self._store.claimed(), self._metrics()
                 left = [a for a, abandoned in claimed.items() if abandoned and a not in known]
                 planned = [self._row(a, INTERRUPTED) for a in left[: n - len(rows)]]
                 seen = [*known, *(a for a in claimed if a not in known)]
+                waiting = left_of_start(self.space, self._seed, seen, start)
                 if more := n - len(rows) - len(planned):
-                    learned = self._learn(known) if len(seen) >= self._first else Learned()
-                    plan = plan_round(self.space, self.goal, more, learned, seen, self._seed)
+                    ready = not waiting if start else len(seen) >= begin
+                    learned = self._learn(known) if ready else Learned()
+                    plan = plan_round(self.space, self.goal, more, learned, seen, self._seed, start=start)
                     planned += [self._planned_row(plan, i) for i in range(len(plan.candidates))]
                 if not planned:
                     break
                 # Another process may be quicker; the next turn knows what it has claimed.
                 mine = set(self._claims.claim([a for a, _ in planned]))
                 rows += [row for a, row in planned if a in mine]
+                if rows and 0 < len(waiting) < more:
+                    break
         return Rows(rows, f"{len(rows):,} to evaluate for {self._named()}", space=self.space)
 
     def tell(self, architectures: Any, metrics: Any = _TABLE, *, replace: bool = False) -> None:
@@ -226,13 +248,14 @@ class Optimizer:
         -------
         The best, or the front of several targets.
         """
+        begin = self._begin(budget)
         evaluator = Evaluator("function", self.space.metrics, lambda a: function(to_dict(self.space, a)))
         while True:
             left = sum(self._store.claimed().values())
             count = sum(self.counts().values()) - left
             # What was interrupted comes alone, so that the next batch is planned with its results.
-            size = left or (batch if count >= self._first else self._first - count)
-            asked = self.ask(min(budget - count, size))
+            size = left or (batch if count >= begin else begin - count)
+            asked = self._ask(min(budget - count, size), begin)
             if not asked:
                 return self.front() if len(self.goal.targets) > 1 else self.best()
             by_id = self._by_id()
@@ -246,7 +269,7 @@ class Optimizer:
                 progress(counts["done"] + counts["failed"], budget, counts["failed"])
 
     def best(self, n: int = 10, *, target: str | None = None) -> Rows:
-        """The best of what was told within the bounds, best first.
+        """The best of what was told within the bounds, best first; with budgets the best within each, which ``where`` names.
 
         Raises
         ------
@@ -262,11 +285,31 @@ class Optimizer:
             raise NasbuildError(f"there is no target {target!r}", where="target", allowed=names)
         index = names.index(target) if target else 0
         found = self._evaluations()
+        if self.goal.budgets:
+            return self._best_within_budgets(found)
         inside = np.flatnonzero(found.inside)
         best = inside[np.argsort(-found.signs[index] * found.values[inside, index], kind="stable")][:n]
         return Rows(
             self._result_rows(found, best), f"{len(best):,} best for {names[index]}", space=self.space
         )
+
+    def _best_within_budgets(self, found: Evaluations) -> Rows:
+        best = best_within_budgets(found)
+        known = [one for one in best if one.row is not None]
+        rows = self._result_rows(found, np.array([one.row for one in known], dtype=np.int64))
+        rows = [{"where": format_bounds(one.bounds), **row} for one, row in zip(known, rows, strict=True)]
+        text = f"best for {self._named()} within {len(best):,} budgets"
+        if len(known) < len(best):
+            none = ", ".join(format_bounds(one.bounds) for one in best if one.row is None)
+            text += f"; nothing told is within {none}"
+        return Rows(rows, text, space=self.space)
+
+    def _begin(self, budget: int | None = None) -> int:
+        """Evaluations before any fit; single changes take half of a budget at most, unless ``first`` says otherwise."""
+        if self._singles and self._settings.first is None:
+            whole = 2 * self._singles if budget is None else budget
+            return LoopSettings(rounds=None, budget=max(whole, 1)).around(self._singles).begin
+        return self._settings.around(self._singles).begin
 
     def front(self) -> Rows:
         """What was told within the bounds and nothing else told dominates; of one target, the best."""

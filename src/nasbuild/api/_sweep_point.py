@@ -22,15 +22,18 @@ from nasbuild.builder import (
     fits_per_tie,
     format_bounds,
     is_layerwise,
+    joint_design,
+    knows_joint_rows,
     predicted_bound_names,
     propose,
+    propose_jointly,
     propose_within,
 )
 from nasbuild.builder import build as build_architectures
 from nasbuild.errors import Infeasible
 from nasbuild.optimize import FAILURE_LIMITS
-from nasbuild.score import Fit, TargetFit
-from nasbuild.space import count_architectures, format_count
+from nasbuild.score import LEAST_JOINT, Fit, TargetFit, count_tested_joint
+from nasbuild.space import Architecture, count_architectures, format_count
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,12 @@ class SweepPoint:
     """Upper bound on the fitted failure probability; None if there was none."""
 
 
-def build_point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound]) -> SweepPoint:
+def build_point(
+    fit: Fit, request: BuildRequest, bounds: Sequence[Bound], taken: Sequence[Architecture] = ()
+) -> SweepPoint:
     """Builds a front, proposals, or the best architectures for one value of a sweep.
+
+    Joint rows that other values of the sweep propose (``taken``) are not proposed again.
 
     If the fit has a model of failed evaluations, the failure probability is bounded as in the closed loop. Where no
     architecture meets that bound, a looser one applies, and finally none.
@@ -70,13 +77,20 @@ def build_point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound]) -> Swe
         FAILURE_LIMITS[request.propose is not None :] if fit.failures and request.supports_bounds else ()
     ):
         try:
-            return replace(_point(fit, request, bounds, [*bounds, failure_bound(risk)]), risk=risk)
+            held = [*bounds, failure_bound(risk)]
+            return replace(_point(fit, request, bounds, held, taken), risk=risk)
         except Infeasible:
             continue
-    return _point(fit, request, bounds, bounds)
+    return _point(fit, request, bounds, bounds, taken)
 
 
-def _point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound], held: Sequence[Bound]) -> SweepPoint:
+def _point(
+    fit: Fit,
+    request: BuildRequest,
+    bounds: Sequence[Bound],
+    held: Sequence[Bound],
+    taken: Sequence[Architecture],
+) -> SweepPoint:
     """Builds within ``held``, which adds a bound on the failure probability to the user's ``bounds``."""
     target_fit = fit.of(request.targets[0] if request.targets else None)
     also, selected_by = list(dict.fromkeys(bound.name for bound in bounds)), list[str]()
@@ -86,9 +100,13 @@ def _point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound], held: Seque
         also = [*selected_by, *also]
     elif request.propose is not None:
         title = f"to evaluate next for {target_fit.target.name}{_within(bounds)}"
-        if held:
-            built = propose_within(fit, target_fit.target.name, request.n, held)
+        if knows_joint_rows(target_fit.scorer):
+            built, note = _joint_rows(fit, target_fit, request.n, held, taken)
         else:
+            built = []
+        if not built and held:
+            built = propose_within(fit, target_fit.target.name, request.n, held)
+        elif not built:
             built = propose(target_fit, request.n)
     else:
         built, title, note = _best_of_ties(fit, target_fit, request, held)
@@ -105,6 +123,17 @@ def _point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound], held: Seque
         caveat = f"{names} {verb} predicted: bounds hold for predictions, not for measurements"
         remark = f"{remark}; {caveat}" if remark else caveat
     return SweepPoint(target_fit, rows, title, note, remark)
+
+
+def _joint_rows(
+    fit: Fit, target_fit: TargetFit, n: int, bounds: Sequence[Bound], taken: Sequence[Architecture]
+) -> tuple[list[Built], str]:
+    """Joint rows to evaluate next, and a note: first those that show whether effects add up, then the best by samples."""
+    scorer, name = target_fit.scorer, target_fit.target.name
+    if count_tested_joint(scorer.space, scorer.architectures) >= LEAST_JOINT:
+        return propose_jointly(fit, name, n, bounds, taken=taken, seed=len(taken)), ""
+    built = joint_design(fit, name, n, bounds, taken=taken, seed=len(taken))
+    return built, "they change several parts at once, to show whether effects add up" if built else ""
 
 
 def _best_of_ties(

@@ -23,6 +23,8 @@ from nasbuild.builder._bounded_thompson import propose_within
 from nasbuild.builder._bounds import (
     Bound,
     format_bounds,
+    format_budgets,
+    loosest_bounds,
     parse_bound,
     parse_bounds,
     read_bounds,
@@ -33,6 +35,8 @@ from nasbuild.builder._by_prediction import PredictedBuild, build_predicted
 from nasbuild.builder._exhaustive import MAX_EXHAUSTIVE, architecture_at, build_exhaustive, exhaustive_values
 from nasbuild.builder._failure_bound import FAILURE_LOG_ODDS, failure_bound
 from nasbuild.builder._front import Front, build_front, front_by_score
+from nasbuild.builder._joint_design import joint_design, knows_joint_rows, propose_jointly
+from nasbuild.builder._joint_pool import is_large
 from nasbuild.builder._k_best_sums import k_best_sums
 from nasbuild.builder._layerwise import is_layerwise
 from nasbuild.builder._propose_equations import ProposedEquation, propose_equations
@@ -94,16 +98,22 @@ __all__ = [
     "failure_bound",
     "fits_per_tie",
     "format_bounds",
+    "format_budgets",
     "front_by_score",
     "front_coverage",
     "is_exact",
+    "is_large",
     "is_layerwise",
+    "joint_design",
     "k_best_sums",
+    "knows_joint_rows",
+    "loosest_bounds",
     "parse_bound",
     "parse_bounds",
     "predicted_bound_names",
     "propose",
     "propose_equations",
+    "propose_jointly",
     "propose_within",
     "read_bounds",
     "read_sweep",

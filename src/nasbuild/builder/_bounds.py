@@ -147,7 +147,7 @@ def read_bounds(texts: Sequence[str]) -> list[Bound]:
             raise NasbuildError(
                 f"{_shown(text)} is a sweep of {len(found)} values, but one value is needed here",
                 where=_WHERE,
-                todo="give one value; only nasbuild build accepts sweeps",
+                todo="give one value; only nasbuild build and optimize accept sweeps",
             )
         bounds += found[0]
     return list(dict.fromkeys(bounds))
@@ -206,6 +206,43 @@ def format_bounds(bounds: Sequence[Bound]) -> str:
                 else f"{_number(least)} <= {bound.name} <= {_number(most)}"
             )
     return " and ".join(texts)
+
+
+def format_budgets(budgets: Sequence[Sequence[Bound]]) -> str:
+    """Formats budgets as one text, as a sweep where only one value differs.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import format_budgets, read_sweep
+    >>> format_budgets(read_sweep(["bytes <= 1e9 | 2e9", "layers <= 5"]))
+    'bytes <= 1e+09 | 2e+09 and layers <= 5'
+    """
+    texts = [format_bounds(own) for own in budgets]
+    parts = [text.split(" and ") for text in texts]
+    differ = [i for i, same in enumerate(zip(*parts, strict=False)) if len(set(same)) > 1]
+    if len({len(own) for own in parts}) == 1 and len(differ) == 1:
+        values = [own[differ[0]].rsplit(" ", 1) for own in parts]
+        if len({head for head, _ in values}) == 1:
+            swept = f"{values[0][0]} {' | '.join(value for _, value in values)}"
+            return " and ".join(swept if i == differ[0] else one for i, one in enumerate(parts[0]))
+    return " or ".join(dict.fromkeys(texts))
+
+
+def loosest_bounds(budgets: Sequence[Sequence[Bound]]) -> list[Bound]:
+    """Of each name and side that all budgets bound, the loosest bound: whatever meets a budget meets these.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import loosest_bounds, read_sweep
+    >>> [str(bound) for bound in loosest_bounds(read_sweep(["macs <= 1e8 | 2e8", "layers <= 5"]))]
+    ['macs <= 2e+08', 'layers <= 5']
+    """
+    found: dict[tuple[str, int], Bound] = {}
+    for bound in (bound for own in budgets for bound in own):
+        known = found.get((bound.name, bound.sign))
+        if known is None or bound.sign * (bound.value - known.value) > 0:
+            found[bound.name, bound.sign] = bound
+    return list(found.values())
 
 
 def loosened(bound: Bound, value: float) -> str:

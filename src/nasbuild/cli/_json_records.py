@@ -283,11 +283,28 @@ class EvaluatedArchitecture(_Record):
     """Measured values of the targets."""
 
 
+class BudgetBest(_Record):
+    """The best measured architecture within a budget."""
+
+    where: str
+    """The budget, such as ``bytes <= 1e9``."""
+    best: EvaluatedArchitecture | None
+    """Null if nothing measured is within the budget."""
+
+
+class SingleChanges(_Record):
+    """Single changes of the reference with which a loop started."""
+
+    measured: int
+    all: int
+    """Number of single changes that the space has."""
+
+
 class RoundTarget(_Record):
     """Results of a round for one target."""
 
     best_predicted: float | None
-    """Best prediction among the architectures of the round; null for a random round."""
+    """Best prediction among the architectures of the round; null for a random round, or one of single changes."""
     std: float | None
     """Standard deviation of that prediction."""
     best_measured: float | None

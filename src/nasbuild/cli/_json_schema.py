@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from nasbuild.cli._json_records import (
     AimedEquation,
+    BudgetBest,
     BuiltArchitecture,
     CostComparison,
     Count,
@@ -25,6 +26,7 @@ from nasbuild.cli._json_records import (
     RacedArchitecture,
     ReadingQuestion,
     RoundResult,
+    SingleChanges,
     SpaceTarget,
     Stage,
     TableSummary,
@@ -244,7 +246,11 @@ class OptimizeOutput(_Output):
     """Whether the space has no more architectures to evaluate."""
     rounds: list[RoundResult]
     best: list[EvaluatedArchitecture]
-    """The best architectures, or the Pareto front."""
+    """The best architectures, or the Pareto front; with several budgets, the best for each, each once."""
+    budgets: list[BudgetBest] = []
+    """The best within each budget, with ``--where`` of several values."""
+    singles: SingleChanges | None = None
+    """Single changes of the reference, if the space declares one."""
     race: list[RacedArchitecture] = []
     """Repeated evaluations of the most promising, best first, with ``--race``."""
 

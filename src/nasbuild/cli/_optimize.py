@@ -21,8 +21,11 @@ from nasbuild.cli._options import (
 from nasbuild.cli._output import Output
 from nasbuild.cli._round_output import (
     best_rows,
+    budget_rows,
     failing_rows,
+    measured_singles,
     print_best,
+    print_budgets,
     print_race,
     print_rounds,
     race_rows,
@@ -63,7 +66,8 @@ def optimize(
             "--where",
             metavar="BOUND",
             help="bound on an evaluated metric, a declared cost, or layers: 'latency <= 6', '3 <= layers <= 5'; "
-            "architectures are built and chosen within it; may be repeated",
+            "architectures are built and chosen within it; may be repeated. With several values, 'bytes <= 1e9 | 2e9', "
+            "budgets take turns, and the output has the best for each",
         ),
     ] = None,
     fix: FixOption = None,
@@ -76,7 +80,11 @@ def optimize(
     batch: Annotated[int, typer.Option("--batch", help="architectures per round")] = 10,
     first: Annotated[
         int | None,
-        typer.Option("--first", help="architectures of the random round; default: two batches, at least 20"),
+        typer.Option(
+            "--first",
+            help="evaluations of the first, random round; default: two batches, at least 20. Where the space declares a "
+            "reference: the reference and its single changes; default: all, or half of the budget",
+        ),
     ] = None,
     budget: Annotated[
         int | None,
@@ -101,7 +109,7 @@ def optimize(
 ) -> None:
     """Evaluate, fit and build in rounds until the budget is spent. The same command resumes a stopped loop."""
     from nasbuild.evaluate import Spec
-    from nasbuild.optimize import FIT, LoopSettings, optimize
+    from nasbuild.optimize import FIT, LoopSettings, count_singles, optimize
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
     from nasbuild.space import fix_parts, load_space
@@ -112,9 +120,13 @@ def optimize(
     chosen = recipe(recipe_name)
     definition = fix_parts(load_space(space), fix or ())
     spec = Spec(evaluator, definition, seed, limit)
-    goal = parse_goal(definition, target, where or (), spec.load().metrics)
+    goal = parse_goal(definition, target, where or (), spec.load().metrics, sweeps=True)
     settings.check(goal)
-    describe(out, definition, evaluator, goal, settings.total)
+    singles = count_singles(definition, seed)
+    around = settings.around(singles)
+    describe(out, definition, evaluator, goal, around.total)
+    if singles:
+        out.line(_start_text(min(around.begin, around.explored), singles))
     kept = open_store(out, store, spec, alone=workers is None)
     stopped = f"stopped: results are in {kept.name}; the same command resumes"
     with out.progress(stopped) as move:
@@ -136,7 +148,10 @@ def optimize(
     kept.close()
     print_rounds(out, state)
     rows = best_rows(definition, state)
-    if state.race is None:
+    budgets = budget_rows(definition, state)
+    if budgets:
+        print_budgets(out, state, budgets)
+    elif state.race is None:
         print_best(out, state, rows)
     print_race(out, definition, state)
     if state.exhausted and len(state.evaluated.architectures) < settings.total:
@@ -161,6 +176,12 @@ def optimize(
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
             "best": rows,
+            **({"budgets": budgets} if budgets else {}),
+            **(
+                {"singles": {"measured": measured_singles(state), "all": state.singles}}
+                if state.singles
+                else {}
+            ),
             **({"race": race_rows(definition, state)} if state.race else {}),
         }
     )
@@ -168,14 +189,20 @@ def optimize(
 
 def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
     """Prints targets, bounds, space, budget and evaluator."""
-    from nasbuild.builder import format_bounds
     from nasbuild.space import count_architectures, format_count
 
-    within = f" with {format_bounds(goal.bounds)}" if goal.bounds else ""
+    within = f" with {goal.bounds_text}" if goal.bounds else ""
     out.line(
         f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({format_count(count_architectures(space))} architectures), "
         f"by {total:,} evaluations of {evaluator}"
     )
+
+
+def _start_text(begin: int, singles: int) -> str:
+    """Says how many of the single changes the first round measures."""
+    count = "all" if begin > singles else f"{begin - 1:,} of"
+    rest = "" if begin > singles else ", spread over stages, features and choices"
+    return f"round 0: the reference and {count} {singles:,} single changes of it{rest}"
 
 
 def write_rounds(state: LoopState, folder: Path, fit: Path, live: LiveResult | None = None) -> None:

@@ -56,7 +56,7 @@ def print_rounds(out: Output, state: LoopState) -> None:
                 one.failed or "",
                 *([f"{one.expected:.1f}" if one.expected == one.expected else ""] if expects else []),
                 *([one.outside or ""] if bounds else []),
-                "random"
+                ("single changes" if state.singles and not one.number else "random")
                 if one.predicted[t] != one.predicted[t]
                 else f"{number(one.predicted[t])} ± {number(one.std[t])}",
                 number(one.found[t]) if one.found[t] == one.found[t] else "none",
@@ -102,13 +102,12 @@ def failing_rows(state: LoopState) -> dict[str, Any] | None:
 
 def print_outside(out: Output, state: LoopState) -> None:
     """Prints how many evaluated architectures violate the bounds, and the nearest values if all do."""
-    from nasbuild.builder import format_bounds
     from nasbuild.optimize import NEAREST
 
     found = state.evaluated
     if not found.goal.bounds:
         return
-    bounds, total = format_bounds(found.goal.bounds), len(found.architectures)
+    bounds, total = found.goal.bounds_text, len(found.architectures)
     outside = sum(one.outside for one in found.summaries)
     if outside:
         out.line(
@@ -138,10 +137,14 @@ def _nearest_values(found: Evaluations) -> str:
 
 def best_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
     """Returns the best, or the front, with measured values and current predictions."""
+    return _rows(space, state, state.best.tolist())
+
+
+def _rows(space: Space, state: LoopState, places: list[int]) -> list[dict[str, Any]]:
     from nasbuild.space import architecture_id
 
     found, names = state.evaluated, [t.name for t in state.evaluated.goal.targets]
-    best = [found.architectures[i] for i in state.best]
+    best = [found.architectures[i] for i in places]
     now = [target_fit.scorer.predict(best) for target_fit in state.fit.targets] if state.fit and best else []
     return [
         {
@@ -156,8 +159,68 @@ def best_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
             ),
             "predicted": {n: float(value[k]) for n, (value, _) in zip(names, now, strict=False)},
         }
-        for k, i in enumerate(state.best)
+        for k, i in enumerate(places)
     ]
+
+
+def budget_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
+    """Returns the best measured architecture within each budget; None where nothing is. Empty without budgets."""
+    from nasbuild.builder import format_bounds
+    from nasbuild.optimize import best_within_budgets
+
+    if not state.evaluated.goal.budgets:
+        return []
+    best = best_within_budgets(state.evaluated)
+    rows = iter(_rows(space, state, [one.row for one in best if one.row is not None]))
+    return [
+        {"where": format_bounds(one.bounds), "best": None if one.row is None else next(rows)} for one in best
+    ]
+
+
+def measured_singles(state: LoopState) -> int:
+    """Number of single changes that a loop around a reference asked for and measured."""
+    from nasbuild.optimize import SINGLE
+
+    found = state.evaluated
+    return sum(origin == SINGLE and bool(k) for origin, k in zip(found.origins, found.known, strict=True))
+
+
+def print_budgets(out: Output, state: LoopState, rows: list[dict[str, Any]]) -> None:
+    """Prints the best measured architecture within each budget, beside its current prediction."""
+    found = state.evaluated
+    name = found.goal.targets[0].name
+    also = [n for n in found.bounded if n != name]
+    total = len(found.architectures)
+    out.line(f"\nthe best measured of {total:,} evaluated within each budget", "bold")
+    nothing = ["none measured", *[""] * (4 + len(also))]
+    body = [
+        [
+            row["where"],
+            *(
+                nothing
+                if (best := row["best"]) is None
+                else [
+                    best["id"],
+                    number(best["values"][name]),
+                    number(best["predicted"].get(name, float("nan"))),
+                    *(number(best["bounded_values"][n]) for n in also),
+                    best["round"],
+                    best["origin"],
+                ]
+            ),
+        ]
+        for row in rows
+    ]
+    header = ["budget", "architecture", name, "y' now", *also, "round", ""]
+    out.table(header, body, right=range(2, len(header) - 1))
+    if state.singles:
+        _print_trust(out, state)
+
+
+def _print_trust(out: Output, state: LoopState) -> None:
+    """Prints what joint rows say about whether single changes add up."""
+    if state.fit is not None:
+        out.line(state.fit.targets[0].trust.verdict)
 
 
 def race_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:

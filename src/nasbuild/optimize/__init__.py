@@ -22,6 +22,7 @@ The examples of this room start from
 
 from nasbuild._callable_room import make_callable
 from nasbuild.optimize._ask import plan_round
+from nasbuild.optimize._budget_turns import batch_by_turns
 from nasbuild.optimize._learn import Learned, learn, with_costs
 from nasbuild.optimize._live_demo import (
     FRESH_TRAININGS,
@@ -33,23 +34,29 @@ from nasbuild.optimize._live_demo import (
     live_demo,
 )
 from nasbuild.optimize._loop import FIT, LoopState, optimize
+from nasbuild.optimize._loop_settings import LoopSettings
 from nasbuild.optimize._next_batch import (
     BUILT,
     FAILURE_LIMITS,
+    JOINT,
     NEAREST,
     PROPOSED,
     RANDOM,
+    REFERENCE,
+    SINGLE,
     Candidate,
     next_batch,
     random_batch,
 )
 from nasbuild.optimize._race import Race, Racer, most_promising, race
+from nasbuild.optimize._reference_start import changed_batch, count_singles, left_of_start, reference_start
 from nasbuild.optimize._round_summary import (
+    BudgetBest,
     Evaluations,
-    LoopSettings,
     RoundPlan,
     RoundSummary,
     best_rows,
+    best_within_budgets,
     gather_rounds,
 )
 from nasbuild.optimize._search_folder import SearchFolder
@@ -59,11 +66,15 @@ __all__ = [
     "FAILURE_LIMITS",
     "FIT",
     "FRESH_TRAININGS",
+    "JOINT",
     "LIVE_SETTINGS",
     "NEAREST",
     "PROPOSED",
     "RANDOM",
+    "REFERENCE",
     "SIGNIFICANT_ERRORS",
+    "SINGLE",
+    "BudgetBest",
     "Candidate",
     "Evaluations",
     "Learned",
@@ -77,9 +88,14 @@ __all__ = [
     "RoundPlan",
     "RoundSummary",
     "SearchFolder",
+    "batch_by_turns",
     "best_rows",
+    "best_within_budgets",
+    "changed_batch",
+    "count_singles",
     "gather_rounds",
     "learn",
+    "left_of_start",
     "live_demo",
     "most_promising",
     "next_batch",
@@ -87,6 +103,7 @@ __all__ = [
     "plan_round",
     "race",
     "random_batch",
+    "reference_start",
     "with_costs",
 ]
 

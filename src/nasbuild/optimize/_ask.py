@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.builder import LAYERS, format_bounds, within_bounds
+from nasbuild.builder import LAYERS, within_bounds
 from nasbuild.errors import Infeasible
+from nasbuild.optimize._budget_turns import batch_by_turns
 from nasbuild.optimize._learn import Learned
-from nasbuild.optimize._next_batch import FAILURE_LIMITS, Candidate, Inside, next_batch, random_batch
+from nasbuild.optimize._next_batch import FAILURE_LIMITS, RANDOM, Candidate, Inside, random_batch
+from nasbuild.optimize._reference_start import changed_batch, left_of_start
 from nasbuild.optimize._round_summary import RoundPlan
 from nasbuild.score import Failures, Fit
 from nasbuild.search import Goal
@@ -18,9 +20,18 @@ from nasbuild.space import Architecture, Space
 
 
 def plan_round(
-    space: Space, goal: Goal, n: int, learned: Learned, seen: Sequence[Architecture], seed: int
+    space: Space,
+    goal: Goal,
+    n: int,
+    learned: Learned,
+    seen: Sequence[Architecture],
+    seed: int,
+    *,
+    start: int = 0,
 ) -> RoundPlan:
     """Plans ``n`` new architectures to evaluate; fewer if the space has no more.
+
+    Budgets of the goal take turns (`batch_by_turns`).
 
     The plan depends on its arguments alone, so that a stopped loop continues as if it had never been stopped.
 
@@ -30,6 +41,9 @@ def plan_round(
         From all evaluations so far; without a fit, architectures are random.
     seen
         Evaluated or planned before, in that order; they are not planned again.
+    start
+        Number of architectures of `reference_start` that come before all others, whatever the bounds. As long as some of
+        them are new, the plan has only these.
 
     Raises
     ------
@@ -48,6 +62,8 @@ def plan_round(
     """
     fitted, failures = learned.fit, learned.failures
     names = [target.name for target in goal.targets]
+    if waiting := left_of_start(space, seed, seen, start):
+        return _unpredicted(waiting[:n], len(names))
     # The first round is a prefix of any sample with this seed.
     rng = np.random.default_rng([seed, len(seen)] if seen else seed)
     asked: list[Candidate] = []
@@ -56,7 +72,14 @@ def plan_round(
         taken = [*seen, *(a.architecture for a in asked)]
         if fitted is not None:
             knowing = replace(fitted, failures=known)
-            asked += next_batch(knowing, n - len(asked), taken, targets=names, bounds=goal.bounds)
+            wanted = n - len(asked)
+            asked += batch_by_turns(knowing, wanted, taken, targets=names, budgets=goal.alternatives)
+            taken = [*seen, *(a.architecture for a in asked)]
+        if len(asked) < n and start:
+            # Random architectures of the whole space are far from the reference, and mostly ruined.
+            inside = _inside(space, goal, fitted, known)
+            some = changed_batch(space, n - len(asked), taken, [seed, len(seen)], inside)
+            asked += [Candidate(one, RANDOM) for one in some]
             taken = [*seen, *(a.architecture for a in asked)]
         if len(asked) < n:
             asked += random_batch(space, n - len(asked), taken, rng, _inside(space, goal, fitted, known))
@@ -64,18 +87,22 @@ def plan_round(
             break
     if not asked and not seen:
         raise Infeasible(
-            f"no random architecture is within {format_bounds(goal.bounds)}",
+            f"no random architecture is within {goal.bounds_text}",
             where="--where",
             todo="loosen the bounds",
         )
     architectures = [a.architecture for a in asked]
     failing = None if failures is None else failures.probability(architectures)
     if fitted is None or not asked:
-        nothing = np.full((len(asked), len(names)), np.nan)
-        return RoundPlan(tuple(asked), nothing, nothing, learned.note, failing)
+        return replace(_unpredicted(asked, len(names)), note=learned.note, failing=failing)
     predictions = [fitted.of(name).scorer.predict(architectures) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*predictions, strict=True))
     return RoundPlan(tuple(asked), predicted, std, failing=failing)
+
+
+def _unpredicted(asked: Sequence[Candidate], targets: int) -> RoundPlan:
+    nothing = np.full((len(asked), targets), np.nan)
+    return RoundPlan(tuple(asked), nothing, nothing)
 
 
 def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
@@ -98,7 +125,8 @@ def _inside_bounds(space: Space, goal: Goal, fitted: Fit | None) -> Inside | Non
     if not goal.bounds:
         return None
     if fitted is not None:
-        return lambda some: within_bounds(fitted, some, goal.bounds)
+        return lambda some: np.any([within_bounds(fitted, some, own) for own in goal.alternatives], axis=0)
     names = goal.costs | ({LAYERS} - set(space.metrics))
-    own = replace(goal, bounds=tuple(bound for bound in goal.bounds if bound.name in names))
+    exact = [tuple(bound for bound in own if bound.name in names) for own in goal.alternatives]
+    own = replace(goal, bounds=exact[0], budgets=tuple(exact) if len(exact) > 1 else ())
     return lambda some: own.bounds_hold(own.exact(space, some))

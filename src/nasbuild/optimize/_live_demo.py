@@ -11,9 +11,9 @@ import numpy as np
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
 from nasbuild.optimize._loop import LoopState, optimize
+from nasbuild.optimize._loop_settings import LoopSettings
 from nasbuild.optimize._race import MAX_RACERS, Race, Racer, most_promising, race
 from nasbuild.optimize._repeats import Progress, repeating
-from nasbuild.optimize._round_summary import LoopSettings
 from nasbuild.search import Goal, parse_goal
 from nasbuild.space import Architecture, architecture_id, load_space, sample
 from nasbuild.table import Table, load_builtin

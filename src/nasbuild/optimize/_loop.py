@@ -12,9 +12,11 @@ from nasbuild.evaluate import Executor, Spec, Store
 from nasbuild.optimize._ask import plan_round
 from nasbuild.optimize._learn import Learned, learn, with_costs
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
+from nasbuild.optimize._loop_settings import LoopSettings
 from nasbuild.optimize._race import Race, Repeat, most_promising, race
+from nasbuild.optimize._reference_start import count_singles
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
-from nasbuild.optimize._round_summary import Evaluations, LoopSettings, best_rows, gather_rounds
+from nasbuild.optimize._round_summary import Evaluations, best_rows, gather_rounds
 from nasbuild.optimize._unmeasured import nothing_measured
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Failures, Fit, save_fit
@@ -48,6 +50,8 @@ class LoopState:
         Result of the race at the end; None before it and without one.
     failures
         Model of where evaluations fail; None if none failed, or failures look random.
+    singles
+        Number of single changes of the reference; 0 if the loop did not start with them.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class LoopState:
     exhausted: bool
     race: Race | None = None
     failures: Failures | None = None
+    singles: int = 0
 
 
 def optimize(
@@ -84,8 +89,9 @@ def optimize(
 ) -> LoopState:
     """Runs rounds until the budget is spent or the space is exhausted, or continues a loop in ``folder``.
 
-    The first round is random. Every later one is built and proposed from a fit of all earlier rounds
-    (`next_batch`); it is random as well if nothing can be learned yet. Candidates are written before they
+    The first round is random; where the space declares a reference, it has the reference and its single changes
+    (`reference_start`), as many as `LoopSettings.around` says. Every later one is built and proposed from a fit of all
+    earlier rounds (`batch_by_turns`); it is random as well if nothing can be learned yet. Candidates are written before they
     are evaluated, and depend only on earlier results and the seed. So a stopped loop continues as if it
     had never been stopped, and a loop with a larger budget starts like one with a smaller budget.
 
@@ -143,6 +149,9 @@ def optimize(
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)
+    singles = count_singles(spec.space, settings.seed)
+    settings = settings.around(singles)
+    start = settings.begin if singles else 0
     rounds = read_rounds(folder, decided, spec.space)
     space = _space_with_metrics(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
@@ -152,7 +161,8 @@ def optimize(
         if number == len(rounds):
             # A whole round, even if the budget covers only a part: so rounds do not depend on the budget.
             size = settings.batch if number else settings.begin
-            rounds.append(plan_round(space, goal, size, learned, list(known), settings.seed))
+            plan = plan_round(space, goal, size, learned, list(known), settings.seed, start=start)
+            rounds.append(plan)
             # Written before its evaluation, so that a stopped loop does not plan it again.
             write_loop(folder, decided, rounds, gather_rounds(goal, rounds, known, space).summaries, space)
         wanted = [a.architecture for a in rounds[number].candidates][: settings.explored - len(known)]
@@ -172,7 +182,16 @@ def optimize(
         )
         table, fitted = table_from_evaluations(space, known), learned.fit
         best = best_rows(found)
-        state = LoopState(found, fitted, best, settings.total, ended, exhausted, failures=learned.failures)
+        state = LoopState(
+            found,
+            fitted,
+            best,
+            settings.total,
+            ended,
+            exhausted,
+            failures=learned.failures,
+            singles=singles,
+        )
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)

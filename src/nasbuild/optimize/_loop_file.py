@@ -13,9 +13,11 @@ import numpy as np
 from nasbuild._atomic_write import PARTIAL, write_text
 from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
-from nasbuild.optimize._next_batch import BUILT, NEAREST, PROPOSED, RANDOM, Candidate
+from nasbuild.optimize._loop_settings import LoopSettings
+from nasbuild.optimize._next_batch import ORIGINS, Candidate
 from nasbuild.optimize._race import Race
-from nasbuild.optimize._round_summary import LoopSettings, RoundPlan, RoundSummary
+from nasbuild.optimize._reference_start import reference_start
+from nasbuild.optimize._round_summary import RoundPlan, RoundSummary
 from nasbuild.predictor import AnyRecipe
 from nasbuild.score import versions
 from nasbuild.search import Goal
@@ -33,12 +35,24 @@ def settled(
         "space": space_to_dict(Space(space.name, space.stages)),
         "evaluator": evaluator,
         "targets": [target.name for target in goal.targets],
-        "bounds": [str(bound) for bound in goal.bounds],
-        "first": settings.begin,
+        "bounds": (
+            [[str(bound) for bound in own] for own in goal.budgets]
+            if goal.budgets
+            else [str(bound) for bound in goal.bounds]
+        ),
+        "first": _first(space, settings),
         "batch": settings.batch,
         "seed": settings.seed,
         "recipe": json.loads(json.dumps(recipe.as_dict())),
     }
+
+
+def _first(space: Space, settings: LoopSettings) -> Any:
+    """What determines the first round. How many single changes there are without ``first`` depends on the budget."""
+    start = reference_start(space, settings.seed)
+    if not start:
+        return settings.begin
+    return {"reference": to_dict(space, start[0].architecture), "evaluations": settings.first}
 
 
 def write_loop(
@@ -144,7 +158,7 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
 def _round(content: Mapping[str, Any], space: Space, targets: int) -> RoundPlan:
     rows = content["asked"]
     origins = [row["why"] for row in rows]
-    if not set(origins) <= {RANDOM, BUILT, PROPOSED, NEAREST}:
+    if not set(origins) <= set(ORIGINS):
         raise ValueError(origins)
     asked = tuple(Candidate(parse_architecture(space, row["arch"]), row["why"]) for row in rows)
     predicted, std = (

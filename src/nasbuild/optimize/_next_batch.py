@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, product, zip_longest
 
 import numpy as np
 
@@ -13,8 +13,12 @@ from nasbuild.builder import (
     Bound,
     build_front,
     build_predicted,
+    build_shortlisted,
     failure_bound,
+    is_large,
+    knows_joint_rows,
     propose,
+    propose_jointly,
     propose_within,
     within_bounds,
 )
@@ -24,6 +28,9 @@ from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space, count_architectures, sample
 
 RANDOM, BUILT, PROPOSED, NEAREST = "random", "built", "proposed", "nearest"
+REFERENCE, SINGLE, JOINT = "reference", "single", "joint"
+"""The reference, its single changes, and joint rows that show whether their effects add up."""
+ORIGINS = (RANDOM, BUILT, PROPOSED, NEAREST, REFERENCE, SINGLE, JOINT)
 SHARE = 0.5
 """Share of a batch that is built; the rest is proposed."""
 FAILURE_LIMITS = (0.25, 0.5)
@@ -42,7 +49,8 @@ class Candidate:
     Attributes
     ----------
     origin
-        `RANDOM`, `BUILT`, `PROPOSED`, or `NEAREST` if nothing is predicted to be within the bounds.
+        `RANDOM`, `BUILT`, `PROPOSED`, or `NEAREST` if nothing is predicted to be within the bounds. Around a reference also
+        `REFERENCE`, `SINGLE` and `JOINT`.
 
     Examples
     --------
@@ -71,6 +79,9 @@ def next_batch(
     (`nasbuild.builder.build_predicted`); for several, they lie along the predicted front. The others are
     *proposed* by Thompson sampling (`nasbuild.builder.propose`), with targets taking turns. They explore
     where the prediction is uncertain. The two kinds alternate, so that every prefix of a batch has both.
+
+    In a table of single changes, where only interactions are uncertain, samples of y' propose
+    (`nasbuild.builder.propose_jointly`). Choices that no label covers are built only if nothing else is within the bounds.
 
     If the fit has a model of failures (`nasbuild.score.fit_failures`), the probability of failing is
     bounded as well (`FAILURE_LIMITS`). The limit is lower for built candidates; proposed ones may also
@@ -106,10 +117,11 @@ def next_batch(
     set()
     """
     names = list(targets) or [target_fit.target.name for target_fit in fit.targets]
-    for risks in _risks(fit):
+    around = knows_joint_rows(fit.of(names[0]).scorer)
+    for chosen, risks in product([fit, fit.with_unseen()] if around else [fit], _risks(fit)):
         taken = set(seen)
         try:
-            built, proposed = _batch(fit, n, taken, share, names, bounds, risks)
+            built, proposed = _batch(chosen, n, taken, share, names, bounds, risks)
         except Infeasible:
             continue
         pairs = zip_longest(
@@ -138,9 +150,13 @@ def _batch(
 ) -> tuple[list[Architecture], list[Architecture]]:
     """Built and proposed architectures; adds them to ``taken``."""
     on_built, on_proposed = ([*bounds, *([] if risk is None else [failure_bound(risk)])] for risk in risks)
-    built = _new(_built(fit, names, n, taken, on_built), taken, round(share * n))
+    every = _built(fit, names, n, taken, on_built)
+    built = _new(every, taken, round(share * n))
     turns = zip_longest(*(_proposed(fit, name, n, taken, on_proposed) for name in names))
     proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
+    if knows_joint_rows(fit.of(names[0]).scorer):
+        # Random architectures around the reference would be far from the bounds.
+        built += _new(every, taken, n - len(built) - len(proposed))
     return built, proposed
 
 
@@ -185,6 +201,10 @@ def _proposed(
     fit: Fit, target: str, n: int, taken: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
     target_fit = fit.of(target)
+    if knows_joint_rows(target_fit.scorer):
+        found = propose_jointly(fit, target, n, bounds, taken=taken, seed=len(taken))
+        if found:
+            return [one.architecture for one in found]
     # Failed evaluations have no label and would be proposed again, so request that many more.
     more = len(set(taken) - set(target_fit.scorer.architectures))
     if not bounds:
@@ -195,6 +215,10 @@ def _proposed(
 def _built(
     fit: Fit, targets: Sequence[str], n: int, seen: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
+    if len(targets) == 1 and knows_joint_rows(fit.of(targets[0]).scorer) and is_large(fit.of(targets[0])):
+        # A search for the best y' would take longer than most evaluations.
+        short = build_shortlisted(fit, targets[0], n, bounds).built
+        return [one.architecture for one in short]
     if len(targets) == 1:
         built = build_predicted(fit, targets[0], n + len(seen), bounds).built
         return [one.architecture for one in built]

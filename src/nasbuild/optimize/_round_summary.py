@@ -1,4 +1,4 @@
-"""Rounds of a loop: settings, plans of candidates with predictions, and summaries of results."""
+"""Rounds of a loop: plans of candidates with predictions, and summaries of results."""
 
 from __future__ import annotations
 
@@ -8,109 +8,13 @@ from dataclasses import dataclass, field
 import moocore
 import numpy as np
 
-from nasbuild.errors import NasbuildError
+from nasbuild.builder import Bound
 from nasbuild.optimize._next_batch import Candidate
 from nasbuild.search import Box, Goal
 from nasbuild.space import Architecture, Space
 
-ROUNDS = 4
 TOP = 10
 """Best results of a single target."""
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """Settings of a loop.
-
-    Attributes
-    ----------
-    rounds
-        Number of rounds after the first, random one; None for as many as the budget allows.
-    batch
-        Evaluations per round.
-    first
-        Random evaluations of the first round; if None, twice a batch, but at least 20.
-    budget
-        Total number of evaluations; None for all rounds and the race.
-    seed
-        Seed of sampling and of fits.
-    race
-        Number of final evaluations that repeat the most promising architectures with other seeds
-        (`nasbuild.optimize.race`), to choose among them despite noise.
-
-    Raises
-    ------
-    NasbuildError
-        If a number is too small, both rounds and budget are missing, or the race takes the whole budget.
-
-    Examples
-    --------
-    >>> settings = LoopSettings(rounds=3, batch=8, race=16)
-    >>> settings.begin, settings.explored, settings.total
-    (20, 44, 60)
-    """
-
-    rounds: int | None = ROUNDS
-    batch: int = 10
-    first: int | None = None
-    budget: int | None = None
-    seed: int = 0
-    race: int = 0
-
-    def __post_init__(self) -> None:
-        least_of = {"rounds": 0, "batch": 1, "first": 1, "budget": 1, "seed": 0, "race": 0}
-        for name, least in least_of.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise NasbuildError(f"the number is {value}", where=f"--{name}", allowed=f"{least} or more")
-        if self.rounds is None and self.budget is None:
-            raise NasbuildError("neither rounds nor a budget are given", todo="give --rounds or --budget")
-        if self.budget is not None and self.race >= self.budget:
-            raise NasbuildError(
-                f"the race takes all of the {self.budget} evaluations",
-                where="--race",
-                allowed=f"less than {self.budget}",
-            )
-
-    def check(self, goal: Goal) -> None:
-        """Refuses a race for several targets, whose front has no single best.
-
-        Raises
-        ------
-        NasbuildError
-            If there are several targets and a race.
-
-        Examples
-        --------
-        >>> several = parse_goal(space, ["acc", "macs"], [], space.metrics)
-        >>> LoopSettings(race=16).check(several)
-        Traceback (most recent call last):
-            ...
-        nasbuild.errors.NasbuildError: --race: a race has one target, there are 2; leave it out, or combine them in one equation
-        """
-        if self.race and len(goal.targets) > 1:
-            raise NasbuildError(
-                f"a race has one target, there are {len(goal.targets)}",
-                where="--race",
-                todo="leave it out, or combine them in one equation",
-            )
-
-    @property
-    def begin(self) -> int:
-        """Evaluations of the first round."""
-        return max(2 * self.batch, 20) if self.first is None else self.first
-
-    @property
-    def explored(self) -> int:
-        """Evaluations of all rounds."""
-        planned = None if self.rounds is None else self.begin + self.rounds * self.batch
-        available = None if self.budget is None else self.budget - self.race
-        return min(n for n in (planned, available) if n is not None)
-
-    @property
-    def total(self) -> int:
-        """Total number of evaluations, including the race."""
-        return self.explored + self.race
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +112,7 @@ class Evaluations:
     predicted, std, failing
         As in `RoundPlan`; (architectures, targets), and the last (architectures,).
     inside
-        Whether all targets are measured and all bounds hold, (architectures,) bool.
+        Whether all targets are measured and all bounds of some budget hold, (architectures,) bool.
     bounded
         Measured values of each bounded metric, (architectures,); NaN if an evaluation failed.
     summaries
@@ -242,6 +146,18 @@ class Evaluations:
         """Whether all targets and bounded metrics were measured, (architectures,) bool."""
         columns = [*self.values.T, *self.bounded.values()]
         return np.asarray(~np.isnan(np.column_stack(columns)).any(axis=1))
+
+    def within(self, bounds: Sequence[Bound]) -> np.ndarray:
+        """Whether all targets are measured and some of the bounded metrics are within bounds, (architectures,) bool.
+
+        Examples
+        --------
+        >>> from nasbuild.builder import read_bounds
+        >>> found = state.evaluated
+        >>> bool(found.bounded["macs"][found.within(read_bounds(["macs <= 150000"]))].max() <= 150_000)
+        True
+        """
+        return self.known & self.goal.within_budget(bounds).bounds_hold(self.bounded)
 
     @property
     def signs(self) -> np.ndarray:
@@ -306,6 +222,8 @@ def metric_columns(
 def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:
     """Positions of results within the bounds: the best ones for a single target, best first; else the front.
 
+    With budgets, the best within each of them, each once, in the order of the budgets.
+
     Examples
     --------
     >>> from nasbuild.optimize import best_rows
@@ -316,12 +234,54 @@ def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:
     >>> values == sorted(values, reverse=True)
     True
     """
+    if found.goal.budgets:
+        rows = (one.row for one in best_within_budgets(found))
+        return np.array(list(dict.fromkeys(row for row in rows if row is not None)), dtype=np.int64)
     known = np.flatnonzero(found.inside)
     losses = found.goal.losses(found.values[known])
     if losses.shape[1] == 1:
         return known[np.argsort(losses[:, 0], kind="stable")][:top]
     front = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
     return known[front[np.argsort(losses[front, 0], kind="stable")]]
+
+
+@dataclass(frozen=True)
+class BudgetBest:
+    """The best measured architecture within a budget.
+
+    Attributes
+    ----------
+    row
+        Its position in the evaluations; None if nothing measured is within the budget.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import read_bounds
+    >>> from nasbuild.optimize import BudgetBest
+    >>> BudgetBest(tuple(read_bounds(["macs <= 100"])), None).row is None  # nothing is that small
+    True
+    """
+
+    bounds: tuple[Bound, ...]
+    row: int | None
+
+
+def best_within_budgets(found: Evaluations) -> list[BudgetBest]:
+    """The best measured architecture for the first target within each budget; of a goal without budgets, within its bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import best_within_budgets
+    >>> [best] = best_within_budgets(state.evaluated)
+    >>> best.row == int(state.best[0])
+    True
+    """
+    best = []
+    for bounds in found.goal.alternatives:
+        rows = np.flatnonzero(found.within(bounds))
+        losses = found.goal.losses(found.values[rows])[:, 0]
+        best.append(BudgetBest(tuple(bounds), int(rows[np.argmin(losses)]) if len(rows) else None))
+    return best
 
 
 def _summaries(found: Evaluations, notes: Sequence[str]) -> tuple[RoundSummary, ...]:

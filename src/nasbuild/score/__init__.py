@@ -33,7 +33,15 @@ from nasbuild.score._fit_folder import load_fit, save_fit
 from nasbuild.score._fit_rows import fit_rows
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
-from nasbuild.score._held_out import DEVIATIONS, LEAST_JOINT, Agreement, Evidence, HeldOut, evidence_of
+from nasbuild.score._held_out import (
+    DEVIATIONS,
+    LEAST_JOINT,
+    Agreement,
+    Evidence,
+    HeldOut,
+    count_tested_joint,
+    evidence_of,
+)
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._prediction_rows import prediction_rows
 from nasbuild.score._restricted_fit import restrict_fit
@@ -82,6 +90,7 @@ __all__ = [
     "better_parts",
     "choice_effects",
     "choice_scores",
+    "count_tested_joint",
     "evidence_of",
     "failure_rule",
     "feature_scores",

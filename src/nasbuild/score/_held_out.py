@@ -54,6 +54,19 @@ def rows_to_hold_out(architectures: Sequence[Architecture], joint: np.ndarray) -
     return np.array([i for i in joint if all(count[choice] > 1 for choice in held[i])], dtype=np.int64)
 
 
+def count_tested_joint(space: Space, architectures: Sequence[Architecture]) -> int:
+    """Number of joint rows of a table of single changes that test whether effects add up; 0 for other tables.
+
+    Examples
+    --------
+    >>> from nasbuild.score import count_tested_joint
+    >>> count_tested_joint(space, table.architectures)  # random architectures
+    0
+    """
+    joint = joint_rows(space, architectures)
+    return 0 if joint is None else len(rows_to_hold_out(architectures, joint))
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Predictions of one fit for the rows that it held out.

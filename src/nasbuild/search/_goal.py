@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import moocore
 import numpy as np
 
-from nasbuild.builder import LAYERS, Bound, read_bounds
+from nasbuild.builder import LAYERS, Bound, format_budgets, loosest_bounds, read_bounds, read_sweep
 from nasbuild.errors import NasbuildError
 from nasbuild.objective import Target, parse_target
 from nasbuild.space import Architecture, Metric, Space
@@ -28,9 +28,11 @@ class Goal:
     targets
         Optimised together, each in its own direction.
     bounds
-        Must all hold.
+        Must all hold. With budgets, the loosest ones of each name.
     costs
         Names of declared costs in targets and bounds that evaluations do not report.
+    budgets
+        Alternatives, each a list of bounds that hold together: the best is wanted within each. Empty if one best is wanted.
 
     Examples
     --------
@@ -42,6 +44,34 @@ class Goal:
     targets: tuple[Target, ...]
     bounds: tuple[Bound, ...] = ()
     costs: frozenset[str] = frozenset()
+    budgets: tuple[tuple[Bound, ...], ...] = ()
+
+    @property
+    def alternatives(self) -> tuple[tuple[Bound, ...], ...]:
+        """The budgets; the bounds alone if there are none."""
+        return self.budgets or (self.bounds,)
+
+    @property
+    def bounds_text(self) -> str:
+        """Bounds and budgets as people write them; empty if there are none.
+
+        Examples
+        --------
+        >>> parse_goal(space, ["acc"], ["macs <= 1e5 | 2e5"], space.metrics, sweeps=True).bounds_text
+        'macs <= 100000 | 200000'
+        """
+        return format_budgets(self.alternatives)
+
+    def within_budget(self, bounds: Sequence[Bound]) -> Goal:
+        """The same goal with one budget alone.
+
+        Examples
+        --------
+        >>> swept = parse_goal(space, ["acc"], ["macs <= 1e5 | 2e5"], space.metrics, sweeps=True)
+        >>> swept.within_budget(swept.budgets[0]).bounds_text
+        'macs <= 100000'
+        """
+        return replace(self, bounds=tuple(bounds), budgets=())
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -109,7 +139,7 @@ class Goal:
         return ~np.isnan(self.values(columns)).any(axis=1) & self.bounds_hold(columns)
 
     def bounds_hold(self, columns: Columns) -> np.ndarray:
-        """Whether all bounds hold, (architectures,) bool.
+        """Whether all bounds hold, or those of one of the budgets, (architectures,) bool.
 
         Examples
         --------
@@ -117,12 +147,19 @@ class Goal:
         >>> goal.bounds_hold({"macs": np.array([100_000.0, 300_000.0])}).tolist()
         [True, False]
         """
+        if self.budgets:
+            return np.any([self.within_budget(own).bounds_hold(columns) for own in self.budgets], axis=0)
         # Costs are sums over layers, which round: a value at the bound is within.
         return np.asarray((self.excess(columns) <= _ROUNDING).all(axis=1))
 
 
 def parse_goal(
-    space: Space, targets: Sequence[str], bounds: Sequence[str], metrics: Mapping[str, Metric]
+    space: Space,
+    targets: Sequence[str],
+    bounds: Sequence[str],
+    metrics: Mapping[str, Metric],
+    *,
+    sweeps: bool = False,
 ) -> Goal:
     """Parses targets and bounds.
 
@@ -134,6 +171,8 @@ def parse_goal(
         Texts such as ``latency <= 6``, as in `nasbuild.builder.read_bounds`.
     metrics
         Metrics that the evaluator reports. Other names may be costs that the space declares.
+    sweeps
+        Whether a bound may have several values, ``bytes <= 1e9 | 2e9``; they become the goal's budgets.
 
     Raises
     ------
@@ -155,9 +194,12 @@ def parse_goal(
         raise NasbuildError("a search needs a target", allowed=metrics, todo="name one with --target")
     known = replace(space, metrics={**metrics})
     table = Table(known, (), (), {name: np.zeros(0) for name in [*metrics, *space.costs]})
-    chosen, limits = tuple(parse_target(text, table) for text in targets), tuple(read_bounds(bounds))
+    chosen = tuple(parse_target(text, table) for text in targets)
+    budgets = tuple(tuple(own) for own in read_sweep(bounds)) if sweeps else ()
+    budgets = budgets if len(budgets) > 1 else ()
+    limits = tuple(loosest_bounds(budgets)) if budgets else tuple(read_bounds(bounds))
     named = {n for target in chosen for n in target.equation.names} | {b.name for b in limits}
-    goal = Goal(chosen, limits, frozenset(named & set(space.costs) - set(metrics)))
+    goal = Goal(chosen, limits, frozenset(named & set(space.costs) - set(metrics)), budgets)
     if not goal.metrics:
         raise NasbuildError(
             "neither targets nor bounds need an evaluation: all are declared costs",
@@ -167,6 +209,12 @@ def parse_goal(
     names = [target.name for target in goal.targets]
     if len(set(names)) < len(names):
         raise NasbuildError("a target is named twice", where="--target", todo="leave one of them out")
+    if goal.budgets and len(names) > 1:
+        raise NasbuildError(
+            f"there are {len(goal.budgets)} budgets and {len(names)} targets",
+            where="--where",
+            todo="give one bound, or combine the targets in one equation",
+        )
     for bound in goal.bounds:
         if bound.name not in {LAYERS, *metrics, *space.costs}:
             raise NasbuildError(

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 def best_measured_data(evaluated: Evaluations, rows: ArchitectureRows, most: int = 10) -> dict[str, Any]:
     """Returns the best measured architectures within the bounds; with several targets, their Pareto front.
 
-    Rows have ``round`` and ``origin`` besides what `ArchitectureRows.rows` gives.
+    With budgets there is one row for each within which anything was measured. Rows have ``round`` and ``origin`` besides what
+    `ArchitectureRows.rows` gives; with budgets also ``where``.
     """
     from nasbuild.builder import format_bounds
+    from nasbuild.optimize import best_within_budgets
 
+    budgets = best_within_budgets(evaluated) if evaluated.goal.budgets else []
     inside = np.flatnonzero(evaluated.inside)
     signed = evaluated.values[inside] * evaluated.signs
     several = signed.shape[1] > 1
@@ -32,6 +35,8 @@ def best_measured_data(evaluated: Evaluations, rows: ArchitectureRows, most: int
     found, total = order[:most], len(order)
     if several and total > most:
         found = order[np.linspace(0, total - 1, most).astype(int)]
+    if budgets:
+        found = np.array([one.row for one in budgets if one.row is not None], dtype=np.int64)
     names = [target.name for target in evaluated.goal.targets]
     measured = [
         {
@@ -43,9 +48,16 @@ def best_measured_data(evaluated: Evaluations, rows: ArchitectureRows, most: int
     listed = rows.rows([evaluated.architectures[i] for i in found], measured)
     for row, i in zip(listed, found, strict=True):
         row |= {"kind": "measured", "round": int(evaluated.rounds[i]), "origin": evaluated.origins[i]}
-    bounds = format_bounds(evaluated.goal.bounds)
+    texts = [format_bounds(one.bounds) for one in budgets if one.row is not None]
+    for row, text in zip(listed, texts, strict=False):
+        row["where"] = text
+    empty = [format_bounds(one.bounds) for one in budgets if one.row is None]
+    bounds = evaluated.goal.bounds_text
     within = f" with {bounds}" if bounds else ""
-    if not total:
+    if total and budgets:
+        warnings = [("warn", f"nothing measured is within {text}") for text in empty]
+        state = health(warnings, f"the best measured within each of {len(budgets)} budgets")
+    elif not total:
         state = health([("warn", f"no evaluated architecture is measured{within}")], "")
     elif several:
         state = health([], f"{plural(total, 'measured architecture')}{within} that no other dominates")
@@ -55,6 +67,7 @@ def best_measured_data(evaluated: Evaluations, rows: ArchitectureRows, most: int
         "columns": rows.columns,
         "rows": listed,
         "several": several,
+        "budgets": len(budgets),
         "total": total,
         "reference": {"id": rows.reference.id, "text": rows.reference.text},
         "health": state,

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 def rounds_data(evaluated: Evaluations, space: Space) -> dict[str, Any]:
     """Returns the results of each round, and every evaluation in order."""
-    from nasbuild.builder import format_bounds
-    from nasbuild.optimize import FAILURE_LIMITS
+    from nasbuild.optimize import FAILURE_LIMITS, REFERENCE
 
     rounds, signs = evaluated.summaries, evaluated.signs
     failed = sum(one.failed for one in rounds)
@@ -55,7 +54,8 @@ def rounds_data(evaluated: Evaluations, space: Space) -> dict[str, Any]:
         "expected_failures": [_number(one.expected) for one in rounds],
         "expects": any(np.isfinite(one.expected) for one in rounds),
         "risk": [percent(risk) for risk in FAILURE_LIMITS],
-        "bounds": format_bounds(evaluated.goal.bounds),
+        "bounds": evaluated.goal.bounds_text,
+        "around": REFERENCE in evaluated.origins,
         "inside": evaluated.inside.tolist(),
         "health": health(
             found, f"{len(evaluated.architectures)} evaluations in {len(rounds)} rounds, none failed"

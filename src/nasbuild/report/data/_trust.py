@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._health import OF_TRUST, health, sentence
-from nasbuild.report.data._next_steps import PLACE, fit_command
+from nasbuild.report.data._next_steps import PLACE, fit_command, target_option
 from nasbuild.report.data._number_format import correlation, percent
 from nasbuild.report.data._recipe_kind import kind_of, title_of
-from nasbuild.report.data._reference import reference_of
 from nasbuild.report.data._suspect_labels import suspect_data, suspect_steps, suspect_text
-from nasbuild.table import all_parts, unseen_text, unseen_to_dicts
+from nasbuild.table import ReferenceChanges, unseen_text, unseen_to_dicts
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Fit, TargetFit, Trust
@@ -21,7 +21,7 @@ _BEYOND_SHARE = 0.05  # share of random architectures beyond the labels that is 
 _BEYOND_SIGNIFICANCE = 0.01  # probability of a larger share by chance
 _WIDE_SPREAD = 0.2  # standard deviation of SRCC over the fits that is worth a remark
 _FAIR = 0.5
-_JOINT_ROWS, _MOST_CHANGES = 20, 12  # that would show whether effects add up
+_JOINT_ROWS, _BUDGETS = 20, 4  # that would show whether effects add up, and the bounds near which they lie
 _INTERVAL, _NARROW = 0.9, 0.8  # nominal coverage of intervals, and one that is far too low
 
 
@@ -133,11 +133,11 @@ def _by_baseline(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
 
 
 def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
-    from nasbuild.score import LEAST_JOINT
+    from nasbuild.score import LEAST_JOINT, count_tested_joint
 
-    trust = target_fit.trust
-    if trust.joint is not None and trust.joint < LEAST_JOINT:
-        return [_joint_step(fit)]
+    trust, scorer = target_fit.trust, target_fit.scorer
+    if trust.joint is not None and count_tested_joint(scorer.space, scorer.architectures) < LEAST_JOINT:
+        return [_joint_step(fit, target_fit)]
     modules = correlation(trust.modules.mean)
     steps = []
     if trust.level == "high":
@@ -169,16 +169,37 @@ def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
     return [{"kind": "trust", "text": text} for text in steps]
 
 
-def _joint_step(fit: Fit) -> dict[str, str]:
-    """The joint rows that would show whether effects add up: from pairs to half of the parts, each pair as often."""
-    parts = len(all_parts(fit.space, reference_of(fit).architecture))
-    most = max(2, min(_MOST_CHANGES, parts // 2))
-    command = (
-        f"nasbuild template --space {PLACE} --data {PLACE} --near reference --changes 2..{most} --n {_JOINT_ROWS} "
-        "--out joint.csv"
-    )
-    text = f"Measure {_JOINT_ROWS} joint rows, which change 2 to {most} parts at once, and fit them with the single changes."
+def _joint_step(fit: Fit, target_fit: TargetFit) -> dict[str, str]:
+    """The joint rows that would show whether effects add up: near bounds on a declared cost, if changes save any."""
+    sweep = _suggested_bounds(fit)
+    count = _JOINT_ROWS // (_BUDGETS if sweep else 1)
+    where = f" --where {shlex.quote(sweep)}" if sweep else ""
+    target = target_option(fit, target_fit)
+    command = f"nasbuild build {PLACE} --propose {count}{target}{where} --out joint.csv"
+    text = f"Measure {_JOINT_ROWS} joint rows, which change several parts at once, and fit them with the single changes."
+    if sweep:
+        text += " Put the bounds that you want in the place of these."
     return {"kind": "joint", "text": text, "command": command}
+
+
+def _suggested_bounds(fit: Fit) -> str:
+    """A sweep from the first declared cost that changes of the reference lower; empty if there is none.
+
+    Its values save up to half of what the largest savings of all parts come to.
+    """
+    found = ReferenceChanges.of(fit.space, fit.table.architectures)
+    for name, cost in fit.space.costs.items() if found is not None else ():
+        assert found is not None
+        values = cost.values(fit.space, [found.reference, *fit.table.architectures])
+        saved: dict[object, float] = {}
+        for parts, value in zip(found.parts, values[1:], strict=True):
+            if len(parts) == 1:
+                saved[parts[0]] = max(saved.get(parts[0], 0.0), float(values[0] - value))
+        total = sum(saved.values())
+        if total > 0 and name.isidentifier():
+            each = (values[0] - total * (n + 1) / (2 * _BUDGETS) for n in range(_BUDGETS))
+            return f"{name} <= {' | '.join(f'{value:.4g}' for value in each)}"
+    return ""
 
 
 def _by_unseen(fit: Fit, trust: Trust) -> list[dict[str, str]]:
