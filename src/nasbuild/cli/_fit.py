@@ -71,6 +71,14 @@ def fit(
             "--baselines/--no-baselines", help="also measure ridge regression and LightGBM on the same table"
         ),
     ] = True,
+    proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="PROXY",
+            help="cheap metric that may go with the target; rows with it alone are learnt from as well; may be repeated",
+        ),
+    ] = None,
     costs: CostsOption = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
@@ -83,7 +91,9 @@ def fit(
     out = Output(as_json)
     # Before torch is loaded, which takes seconds.
     ensure_free(out_folder, overwrite=overwrite)
-    table = None if graphs is not None else read(space, data, merge, skip_bad, costs, target)
+    table = (
+        None if graphs is not None else read(space, data, merge, skip_bad, costs, [*target, *(proxies or ())])
+    )
 
     from nasbuild.cli._explain import print_step, print_trust, print_words
     from nasbuild.cli._graph_commands import fit_graphs
@@ -91,9 +101,10 @@ def fit(
     from nasbuild.score import absent_baselines, fit, save_fit
 
     if graphs is not None:
-        if recipe_name != "default" or ids is not None:
+        if recipe_name != "default" or ids is not None or proxies:
             raise NasbuildError(
-                "--graphs has one recipe and uses all rows", todo="leave --recipe and --ids out"
+                "--graphs has one recipe, uses all rows and no proxy",
+                todo="leave --recipe, --ids and --with out",
             )
         fit_graphs(
             out,
@@ -123,6 +134,7 @@ def fit(
             workers=workers,
             baselines=baselines,
             skip_bad=skip_bad,
+            proxies=proxies or (),
             progress=progress,
         )
     save_fit(fitted, out_folder, overwrite=overwrite)

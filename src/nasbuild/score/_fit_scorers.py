@@ -18,13 +18,14 @@ from nasbuild.predictor import (
     fit_ensembles,
     single_changes,
 )
-from nasbuild.score._additive_scorer import fit_additive
+from nasbuild.score._additive_scorer import fit_additive, fit_additive_with_proxy
 from nasbuild.score._better_method import Baseline
 from nasbuild.score._choice_effects import choice_effects
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._held_out import HeldOut, evidence_of
 from nasbuild.score._pair_order import pair_order
+from nasbuild.score._proxy import ProxyLabels, ProxyWorth, best_proxy, worth_of
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
@@ -37,7 +38,7 @@ Problem = tuple[tuple[Architecture, ...], np.ndarray]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer, and predictions for held-out rows.
+    """A scorer, predictions for held-out rows, and what each proxy was worth.
 
     Examples
     --------
@@ -48,6 +49,7 @@ class Fitted:
 
     scorer: Scorer
     parts: list[HeldOut]
+    worth: tuple[ProxyWorth, ...] = ()
 
 
 def fit_scorers(
@@ -57,9 +59,12 @@ def fit_scorers(
     *,
     seed: int = 0,
     workers: int = 1,
+    proxies: Sequence[ProxyLabels] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Fitted]:
     """Fit one scorer for each target.
+
+    ``proxies`` are tried one by one; the one that held-out rows confirm most is used (recipe ``default`` only).
 
     Raises
     ------
@@ -90,7 +95,7 @@ def fit_scorers(
             scorer = GNNScorer(space, ensemble, architectures, labels)
             found.append(Fitted(scorer, scorer.held_out()))
         return found
-    steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
+    steps = [(1 + len(proxies)) * (1 + min(recipe.folds, len(labels))) for _, labels in problems]
     done = 0
 
     def step_done() -> None:
@@ -101,11 +106,35 @@ def fit_scorers(
     found = []
     for architectures, labels in problems:
         if isinstance(recipe, AdditiveRecipe):
-            fitted = fit_additive(space, architectures, labels, recipe, seed=seed, step_done=step_done)
+            problem = architectures, labels
+            found.append(_fit_additive(space, problem, recipe, proxies, seed, step_done))
         else:
             fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
-        found.append(Fitted(*fitted))
+            found.append(Fitted(*fitted))
     return found
+
+
+def _fit_additive(
+    space: Space,
+    problem: Problem,
+    recipe: AdditiveRecipe,
+    proxies: Sequence[ProxyLabels],
+    seed: int,
+    step_done: Callable[[], None],
+) -> Fitted:
+    """Fit without a proxy and with each, and keep what held-out rows confirm."""
+    scorer, parts = fit_additive(space, *problem, recipe, seed=seed, step_done=step_done)
+    tried = [
+        fit_additive_with_proxy(space, *problem, proxy, recipe, seed=seed, step_done=step_done)
+        for proxy in proxies
+    ]
+    best = best_proxy([of_proxy for _, of_proxy in tried], parts)
+    worth = []
+    for k, (proxy, (linked, of_proxy)) in enumerate(zip(proxies, tried, strict=True)):
+        link = linked.gp.proxy
+        fitted = 0 if link is None else link.count
+        worth.append(worth_of(proxy, problem, of_proxy, parts, fitted=fitted, used=k == best))
+    return Fitted(*((scorer, parts) if best is None else tried[best]), tuple(worth))
 
 
 def fit_baselines(

@@ -34,9 +34,9 @@ from nasbuild.predictor.gnn._identity_layers import declared_identity, has_ident
 from nasbuild.space import Architecture, Space
 from nasbuild.table import ReferenceChanges
 
-_NO_VARIANCE = 1e-6  # of the labels' variance; terms with less are dropped
+NO_VARIANCE = 1e-6  # of the labels' variance; terms with less are dropped
 _FIRST_GUESS = 0.02  # initial variance of the interactions
-_STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the warp's power, without and with interactions
+STEPS, FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the warp's power, without and with interactions
 _NATS_FOR_IDENTITY = 5.0
 """Nats of evidence required before a layer with such a name is treated as an identity: odds of 150 to 1.
 
@@ -88,7 +88,39 @@ def fit_additive_gp(
         power, passing = like.warp.power, like.passing
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
-    architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
+    architectures, labels = [architectures[i] for i in rows], labels[rows]
+    table, warp, passing, variances = find_variances(
+        space, architectures, labels, recipe, rng, power=power, passing=passing
+    )
+    learnt = _Learnt(space, tuple(architectures), rows, labels, warp, passing)
+    return _posterior(learnt, table, variances, recipe.samples, rng)
+
+
+def find_variances(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: AdditiveRecipe,
+    rng: np.random.Generator,
+    *,
+    power: float | None = None,
+    passing: bool | None = None,
+    more: Sequence[Architecture] = (),
+) -> tuple[Design, Warp, bool, Variances]:
+    """The scale of the labels, whether modules are seen without identity layers, and all variances.
+
+    Arguments are as in `fit_additive_gp`.
+
+    Parameters
+    ----------
+    more
+        Architectures without a label, which follow in the design.
+
+    Returns
+    -------
+    The design of all architectures, the warp, ``passing``, and the variances.
+    """
+    n = len(labels)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
     if passing is None and declared_identity(space) is not None:
         passing = has_identity_layers(space)
@@ -99,10 +131,10 @@ def fit_additive_gp(
     power = 1.0 if apart and power is None else power
     tried: dict[bool, tuple[Design, Scale, Kernels]] = {}
     for way in ways:
-        table = design(space, architectures, recipe.without, way, single=apart)
+        table = design(space, [*architectures, *more], recipe.without, way, single=apart)
         own = term_kernels(table, some)
         scales = Scales(own, labels, some, prior_centre(table.terms), recipe, informative[some])
-        tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power), own
+        tried[way] = table, scales.best(1.0, STEPS) if power is None else scales.attempt(power), own
     passing = min(tried, key=lambda way: tried[way][1].objective + way * _NATS_FOR_IDENTITY)
     table, found, own = tried[passing]
     beside = (
@@ -118,7 +150,7 @@ def fit_additive_gp(
     if searched := len(beside) > 0 and power is None:
         # Without interactions, the warp stands in for them. Now that they are modelled, it is refined.
         scales = Scales(kernels, labels, some, centre, recipe, informative[some])
-        found = scales.best(found.warp.power, _FINE_STEPS, found.log)
+        found = scales.best(found.warp.power, FINE_STEPS, found.log)
     log = found.log
     if n > recipe.rows or (len(beside) and not searched):
         z = found.warp.forward(labels)
@@ -133,14 +165,13 @@ def fit_additive_gp(
             width=recipe.prior_width,
             iterations=recipe.iterations,
         )
-    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     variances = beside.variances(log, len(table.terms))
     if apart:
         variances = replace(variances, noise=0.0)  # labels count as exact
     elif recipe.interaction and recipe.radial:
         z = found.warp.forward(labels)[some]
         variances = blended(variances, log, table, kernels, z, recipe)
-    return _posterior(learnt, table, variances, recipe.samples, rng)
+    return table, found.warp, passing, variances
 
 
 def _of_singles(
@@ -220,7 +251,7 @@ def _posterior(
     needed = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
     for radial in variances.radials:
         needed |= radial.theta > 0
-    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or needed[t]]
+    kept = [t for t, v in enumerate(theta) if v > NO_VARIANCE or needed[t]]
     table = table.select(kept)
     theta, interaction_theta = theta[kept], interaction.theta[kept]
     radials = tuple(replace(r, theta=r.theta[kept]) for r in variances.radials)
@@ -250,7 +281,7 @@ def _posterior(
     sums = np.zeros(n)
     for row, mean, weight in zip(of_term, means, weights, strict=True):
         sums += row @ weight[:, 0] - mean @ weight[:, 0]
-    slope, level = _slope(sums, learnt.labels), float(learnt.labels.mean())
+    slope, level = label_slope(sums, learnt.labels), float(learnt.labels.mean())
     if single is not None:
         # The straight line at the reference: shares of single changes are their effects, as far as these are small.
         slope, level = single.warp.std * single.warp.spread, single.warp.mean
@@ -277,7 +308,7 @@ def _posterior(
     return process.of_rows(table, factor)
 
 
-def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
+def label_slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
     """Least-squares slope of labels over sums; None where it is not positive or the sums do not vary."""
     centred = sums - sums.mean()
     square = float(centred @ centred)

@@ -67,6 +67,13 @@ class Kernels:
         -------
         The value, and its gradient by theta and the noise, (kernels + 1,); None where C has no Cholesky factor.
         """
+        found = self.density(values, theta, noise)
+        return None if found is None else found[:2]
+
+    def density(
+        self, values: np.ndarray, theta: np.ndarray, noise: float
+    ) -> tuple[float, np.ndarray, np.ndarray] | None:
+        """As `minus_log_density`, and C^-1 times the values, (rows,), which is the gradient by the values."""
         half = _lower(self.rows)
         total = np.zeros((self.rows, self.rows))
         total.ravel()[half.place] = theta @ self.halves
@@ -82,7 +89,7 @@ class Kernels:
         noise_slope = 0.5 * apart[half.diagonal].sum()
         # Off-diagonal entries count twice, as they also stand in the other half.
         apart[half.diagonal] *= 0.5
-        return value, np.append(self.halves @ apart, noise_slope)
+        return value, np.append(self.halves @ apart, noise_slope), alpha
 
 
 @dataclass(frozen=True)
