@@ -141,10 +141,12 @@ def fit(
     for name in absent_baselines() if baselines else ():
         out.line(f"note: {name} is not installed, so it was not measured as a baseline", "yellow")
     for note in table.notes:
+        if proxies and note.kind == "missing":
+            continue  # rows with a proxy alone are learnt from, and the verdict counts them
         out.line(f"note: {note.text}", "yellow")
     for target_fit in fitted.targets:
         # A metric that is missing has a note of the table already; an equation has none.
-        missing = () if target_fit.target.name in table.metrics else target_fit.labels.missing
+        missing = () if proxies or target_fit.target.name in table.metrics else target_fit.labels.missing
         for kind, rows in (("missing", missing), ("not finite", target_fit.labels.undefined)):
             if rows:
                 out.line(

@@ -34,6 +34,7 @@ from nasbuild.score._fit_rows import fit_rows
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
 from nasbuild.score._held_out import DEVIATIONS, LEAST_JOINT, Agreement, Evidence, HeldOut, evidence_of
+from nasbuild.score._known_noise import known_noise
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._prediction_rows import prediction_rows
 from nasbuild.score._proxy import ProxyLabels, ProxyWorth
@@ -97,6 +98,7 @@ __all__ = [
     "fit_model",
     "fit_rows",
     "fit_scorers",
+    "known_noise",
     "label_statistics",
     "load_fit",
     "measure_trust",

@@ -145,12 +145,13 @@ def fit_additive(
     recipe: AdditiveRecipe,
     *,
     seed: int = 0,
+    noise: np.ndarray | None = None,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """Fit on all rows, then without each fold in turn to measure trust and to calibrate deviations.
 
     The fits without a fold reuse the power of the label warp and the decision about identity layers. They find everything
-    else themselves, the variances on one part of the rows.
+    else themselves, the variances on one part of the rows. ``noise`` is known variance of each label, (architectures,).
 
     Returns
     -------
@@ -165,12 +166,20 @@ def fit_additive(
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
-        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
+        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, noise=noise)
         step_done()
 
         def without(train: np.ndarray, _: list[Architecture]) -> AdditiveGP:
             rows = [architectures[i] for i in train]
-            return fit_additive_gp(space, rows, _made_distinct(labels, train), of_fold, seed=seed, like=gp)
+            return fit_additive_gp(
+                space,
+                rows,
+                _made_distinct(labels, train),
+                of_fold,
+                seed=seed,
+                like=gp,
+                noise=_some(noise, train),
+            )
 
         return _calibrated(space, architectures, labels, gp, without, recipe, seed, step_done)
 
@@ -183,6 +192,7 @@ def fit_additive_with_proxy(
     recipe: AdditiveRecipe,
     *,
     seed: int = 0,
+    noise: np.ndarray | None = None,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """As `fit_additive`, learnt from a proxy as well. The labels of the proxy of held-out rows are held out, too.
@@ -200,14 +210,16 @@ def fit_additive_with_proxy(
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
         every = proxy.architectures, proxy.labels
-        gp = fit_with_proxy(space, architectures, labels, every, recipe, seed=seed)
+        gp = fit_with_proxy(space, architectures, labels, every, recipe, seed=seed, noise=noise)
         step_done()
 
         def without(train: np.ndarray, held: list[Architecture]) -> AdditiveGP:
             known = proxy.without(held)
             rows, cheap = [architectures[i] for i in train], (known.architectures, known.labels)
             distinct = _made_distinct(labels, train)
-            return fit_with_proxy(space, rows, distinct, cheap, of_fold, seed=seed, like=gp)
+            return fit_with_proxy(
+                space, rows, distinct, cheap, of_fold, seed=seed, like=gp, noise=_some(noise, train)
+            )
 
         return _calibrated(space, architectures, labels, gp, without, recipe, seed, step_done)
 
@@ -327,3 +339,7 @@ def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:
     """Whether the table has too few joint rows to test how effects add up."""
     joint = joint_rows(space, architectures)
     return joint is not None and len(joint) < LEAST_JOINT
+
+
+def _some(noise: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if noise is None else noise[rows]

@@ -17,6 +17,7 @@ from nasbuild.score._failures import Failures
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
+from nasbuild.score._known_noise import known_noise
 from nasbuild.score._pair_order import pair_order
 from nasbuild.score._proxy import proxy_labels, refuse_proxies
 from nasbuild.score._scorer import Scorer
@@ -309,6 +310,7 @@ def fit(
         seed=seed,
         workers=workers,
         proxies=cheap,
+        noises=[known_noise(label, table) for label in found],
         progress=lambda done, total: progress("fitting", done, total),
     )
     target_fits = []

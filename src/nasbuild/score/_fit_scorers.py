@@ -25,7 +25,7 @@ from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._held_out import HeldOut, evidence_of
 from nasbuild.score._pair_order import pair_order
-from nasbuild.score._proxy import ProxyLabels, ProxyWorth, best_proxy, worth_of
+from nasbuild.score._proxy import ProxyLabels, ProxyWorth, with_best_used, worth_of
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
@@ -60,11 +60,13 @@ def fit_scorers(
     seed: int = 0,
     workers: int = 1,
     proxies: Sequence[ProxyLabels] = (),
+    noises: Sequence[np.ndarray | None] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Fitted]:
     """Fit one scorer for each target.
 
     ``proxies`` are tried one by one; the one that held-out rows confirm most is used (recipe ``default`` only).
+    ``noises`` are known variances of each target's labels (`known_noise`), which the same recipe uses.
 
     Raises
     ------
@@ -104,10 +106,10 @@ def fit_scorers(
         progress(done, sum(steps))
 
     found = []
-    for architectures, labels in problems:
+    for (architectures, labels), noise in zip(problems, noises or [None] * len(problems), strict=True):
         if isinstance(recipe, AdditiveRecipe):
             problem = architectures, labels
-            found.append(_fit_additive(space, problem, recipe, proxies, seed, step_done))
+            found.append(_fit_additive(space, problem, recipe, proxies, noise, seed, step_done))
         else:
             fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
             found.append(Fitted(*fitted))
@@ -119,22 +121,24 @@ def _fit_additive(
     problem: Problem,
     recipe: AdditiveRecipe,
     proxies: Sequence[ProxyLabels],
+    noise: np.ndarray | None,
     seed: int,
     step_done: Callable[[], None],
 ) -> Fitted:
     """Fit without a proxy and with each, and keep what held-out rows confirm."""
-    scorer, parts = fit_additive(space, *problem, recipe, seed=seed, step_done=step_done)
+    scorer, parts = fit_additive(space, *problem, recipe, seed=seed, noise=noise, step_done=step_done)
     tried = [
-        fit_additive_with_proxy(space, *problem, proxy, recipe, seed=seed, step_done=step_done)
+        fit_additive_with_proxy(space, *problem, proxy, recipe, seed=seed, noise=noise, step_done=step_done)
         for proxy in proxies
     ]
-    best = best_proxy([of_proxy for _, of_proxy in tried], parts)
     worth = []
-    for k, (proxy, (linked, of_proxy)) in enumerate(zip(proxies, tried, strict=True)):
+    for proxy, (linked, of_proxy) in zip(proxies, tried, strict=True):
         link = linked.gp.proxy
-        fitted = 0 if link is None else link.count
-        worth.append(worth_of(proxy, problem, of_proxy, parts, fitted=fitted, used=k == best))
-    return Fitted(*((scorer, parts) if best is None else tried[best]), tuple(worth))
+        assert link is not None
+        worth.append(worth_of(proxy, problem, of_proxy, parts, fitted=link.count, evidence=link.evidence))
+    worth = with_best_used(worth)
+    best = next((found for found, one in zip(tried, worth, strict=True) if one.used), (scorer, parts))
+    return Fitted(*best, worth)
 
 
 def fit_baselines(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from nasbuild.table import Table
 
 LEAST_PROXY = 10
 """Minimum number of labels of a proxy."""
+EVIDENCE = 5.0
+"""Nats by which the labels must favour a link to the proxy: odds of 150 to 1."""
+_ERRORS = 2.0  # standard errors by which held-out labels may be less likely with a proxy, by chance
 _LEAST_BOTH = 3  # rows with both metrics, from which their correlation is known
 
 
@@ -53,16 +56,18 @@ class ProxyWorth:
         Agreement of y' with held-out labels of the target.
     modules_with, modules_without
         Agreement of summed module scores.
-    nats
-        By how much the proxy raises the log density of a held-out label (`density_gain`).
+    nats, error
+        By how much the proxy raises the log density of a held-out label, and the standard error of that mean.
+    evidence
+        By how many nats the labels of the target favour a link to the proxy over none (`ProxyLink`).
     used
-        Whether the fit uses the proxy: of those with ``nats`` above 0, the one with most.
+        Whether the fit uses the proxy: of those that are confirmed (`is_confirmed`), the one with most ``nats``.
 
     Examples
     --------
     >>> from nasbuild.score import Agreement, ProxyWorth
     >>> some, more = Agreement.of([0.8, 0.9]), Agreement.of([0.9, 0.94])
-    >>> ProxyWorth("acc_1", 300, 270, 300, 0.7, more, some, more, some, 0.4, used=True).gain
+    >>> ProxyWorth("acc_1", 300, 270, 300, 0.7, more, some, more, some, 0.4, 0.1, 12.0, used=True).gain
     0.07
     """
 
@@ -76,7 +81,14 @@ class ProxyWorth:
     modules_with: Agreement
     modules_without: Agreement
     nats: float
+    error: float
+    evidence: float
     used: bool
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the labels confirm the proxy (`is_confirmed`)."""
+        return is_confirmed(self.evidence, self.nats, self.error)
 
     @property
     def gain(self) -> float:
@@ -133,8 +145,8 @@ def refuse_proxies(recipe: AnyRecipe, space: Space, targets: Sequence[tuple[Arch
         )
 
 
-def density_gain(parts: Sequence[HeldOut], without: Sequence[HeldOut]) -> float:
-    """By how many nats held-out labels are likelier with a proxy than without, in the mean over the same labels.
+def density_gain(parts: Sequence[HeldOut], without: Sequence[HeldOut]) -> tuple[float, float]:
+    """By how many nats a held-out label is likelier with a proxy than without: the mean, and its standard error.
 
     The logarithm of a density is a proper score: it counts order, distance and deviation of every label. With few labels it
     tells a good proxy from a useless one far more often than a rank correlation over folds of six rows.
@@ -143,14 +155,17 @@ def density_gain(parts: Sequence[HeldOut], without: Sequence[HeldOut]) -> float:
         np.concatenate([part.density for part in some if part.density is not None])
         for some in (parts, without)
     )
-    return float(with_it.mean() - alone.mean())
+    gains = with_it - alone
+    return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def best_proxy(candidates: Sequence[Sequence[HeldOut]], without: Sequence[HeldOut]) -> int | None:
-    """Number of the candidate with the largest `density_gain`; None if none has one above 0."""
-    gains = [density_gain(parts, without) for parts in candidates]
-    best = max(range(len(gains)), key=gains.__getitem__, default=None)
-    return best if best is not None and gains[best] > 0 else None
+def is_confirmed(evidence: float, nats: float, error: float) -> bool:
+    """Whether a proxy is used: its labels tell about the target's, and held-out labels of the target don't contradict.
+
+    Useless proxies have an ``evidence`` of 0 to 1 nats, rarely 5, and real ones of 10 to 25 with 30 to 50 labels. Held-out
+    labels (``nats`` with a standard ``error``) alone are too few to tell them apart, but show where the link is wrong.
+    """
+    return evidence > EVIDENCE and nats > -_ERRORS * error
 
 
 def worth_of(
@@ -160,9 +175,9 @@ def worth_of(
     without: Sequence[HeldOut],
     *,
     fitted: int,
-    used: bool,
+    evidence: float,
 ) -> ProxyWorth:
-    """What a proxy was worth, from predictions for the same folds with it and without."""
+    """What a proxy was worth, from predictions for the same folds with it and without; not yet used."""
     architectures, values = problem
     place = {architecture: n for n, architecture in enumerate(architectures)}
     both = np.array(
@@ -179,9 +194,16 @@ def worth_of(
         alone.prediction,
         with_it.modules,
         alone.modules,
-        density_gain(parts, without),
-        used,
+        *density_gain(parts, without),
+        evidence,
+        used=False,
     )
+
+
+def with_best_used(worth: Sequence[ProxyWorth]) -> tuple[ProxyWorth, ...]:
+    """The same, with the confirmed proxy that has most nats marked as used, if any is confirmed."""
+    best = max((one for one in worth if one.confirmed), key=lambda one: one.nats, default=None)
+    return tuple(replace(one, used=one is best) for one in worth)
 
 
 def worth_text(worth: Sequence[ProxyWorth]) -> str:
@@ -189,11 +211,13 @@ def worth_text(worth: Sequence[ProxyWorth]) -> str:
     found = []
     for one in worth:
         if one.used:
-            does = "held-out labels are likelier with it, so the fit uses it"
-        elif one.nats > 0:
+            does = "the labels show a clear link, so the fit uses it"
+        elif one.confirmed:
             does = "another proxy is worth more"
+        elif one.evidence > EVIDENCE:
+            does = "held-out labels contradict it, so the fit does not use it"
         else:
-            does = "held-out labels are no likelier with it, so the fit does not use it"
+            does = "the labels show no clear link to it, so the fit does not use it"
         drawn = "" if one.fitted == one.labels else f", {one.fitted:,} of them drawn at random"
         found.append(
             f"With the proxy {one.proxy} ({one.labels:,} labels, {one.alone:,} of them where the target has none{drawn}) "

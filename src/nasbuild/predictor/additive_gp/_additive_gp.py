@@ -203,7 +203,7 @@ class AdditiveGP(ModuleShares):
                     self.interaction,
                     self.interaction_variance,
                     self.radials,
-                    self.noise,
+                    self._row_noise,
                 )
             )
         additive, *distances = covariances(
@@ -212,7 +212,7 @@ class AdditiveGP(ModuleShares):
         if self.joint is not None:
             return additive + joint_covariance(self.joint, self._parts, self.noise)
         return additive + residual_covariance(
-            self.interaction, self.interaction_variance, self.radials, distances, self.noise, n
+            self.interaction, self.interaction_variance, self.radials, distances, self._row_noise, n
         )
 
     @cached_property
@@ -250,9 +250,15 @@ class AdditiveGP(ModuleShares):
 
     def _noise_of(self, groups: Sequence[StageModules]) -> float | np.ndarray:
         """Variance of the noise of new labels: single changes of a reference have none."""
-        return (
-            self.noise if self.joint is None else self.noise * self.joint.joint(self.joint.features(groups))
-        )
+        if self.joint is not None:
+            return self.noise * self.joint.joint(self.joint.features(groups))
+        # A new label is measured as those of the table are.
+        return self.noise if self.known is None else self.noise + float(self.known.mean())
+
+    @property
+    def _row_noise(self) -> float | np.ndarray:
+        """Variance of the noise of the target's labels in the table."""
+        return self.noise if self.known is None else self.noise + self.known
 
     def _towards(
         self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]], *, whole: bool

@@ -55,6 +55,7 @@ def fit_additive_gp(
     power: float | None = None,
     passing: bool | None = None,
     like: AdditiveGP | None = None,
+    noise: np.ndarray | None = None,
 ) -> AdditiveGP:
     """Fit on architectures and labels (architectures,), which must not all be equal.
 
@@ -73,6 +74,9 @@ def fit_additive_gp(
         if some layers have such a name and the labels support it.
     like
         A process of more rows of the same table, whose scale is taken over: its power, or that of its single changes.
+    noise
+        Known variance of the noise of each label, in its unit squared, (architectures,); 0 where nothing is known. It adds to
+        the common noise, which is found. Tables of single changes don't use it.
 
     Examples
     --------
@@ -89,10 +93,12 @@ def fit_additive_gp(
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
     architectures, labels = [architectures[i] for i in rows], labels[rows]
+    noise = None if noise is None else noise[rows]
     table, warp, passing, variances = find_variances(
-        space, architectures, labels, recipe, rng, power=power, passing=passing
+        space, architectures, labels, recipe, rng, power=power, passing=passing, noise=noise
     )
-    learnt = _Learnt(space, tuple(architectures), rows, labels, warp, passing)
+    known = warp.variances(labels, noise)
+    learnt = _Learnt(space, tuple(architectures), rows, labels, warp, passing, known)
     return _posterior(learnt, table, variances, recipe.samples, rng)
 
 
@@ -106,6 +112,7 @@ def find_variances(
     power: float | None = None,
     passing: bool | None = None,
     more: Sequence[Architecture] = (),
+    noise: np.ndarray | None = None,
 ) -> tuple[Design, Warp, bool, Variances]:
     """The scale of the labels, whether modules are seen without identity layers, and all variances.
 
@@ -133,7 +140,7 @@ def find_variances(
     for way in ways:
         table = design(space, [*architectures, *more], recipe.without, way, single=apart)
         own = term_kernels(table, some)
-        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, informative[some])
+        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, informative[some], noise=noise)
         tried[way] = table, scales.best(1.0, STEPS) if power is None else scales.attempt(power), own
     passing = min(tried, key=lambda way: tried[way][1].objective + way * _NATS_FOR_IDENTITY)
     table, found, own = tried[passing]
@@ -149,15 +156,24 @@ def find_variances(
         found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
     if searched := len(beside) > 0 and power is None:
         # Without interactions, the warp stands in for them. Now that they are modelled, it is refined.
-        scales = Scales(kernels, labels, some, centre, recipe, informative[some])
+        scales = Scales(kernels, labels, some, centre, recipe, informative[some], noise=noise)
         found = scales.best(found.warp.power, FINE_STEPS, found.log)
-    log = found.log
+    log, known = found.log, found.warp.variances(labels, noise)
+    kernels = kernels.with_known(None if known is None else known[some])
     if n > recipe.rows or (len(beside) and not searched):
         z = found.warp.forward(labels)
         parts = [(kernels, z)]
         if n > recipe.rows:
             split = _parts(n, recipe, rng)
-            parts = [(all_kernels(term_kernels(table, part), part, beside), z[part]) for part in split]
+            parts = [
+                (
+                    all_kernels(term_kernels(table, part), part, beside).with_known(
+                        None if known is None else known[part]
+                    ),
+                    z[part],
+                )
+                for part in split
+            ]
         log, _ = maximise_evidence(
             parts,
             centre=centre,
@@ -230,6 +246,7 @@ class _Learnt:
     labels: np.ndarray
     warp: Warp
     passing: bool = False
+    known: np.ndarray | None = None
 
 
 def _posterior(
@@ -246,7 +263,8 @@ def _posterior(
     w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T + cov(e).
     Its distribution is exactly the posterior.
     """
-    theta, interaction, noise = variances.terms, variances.interaction, variances.noise
+    theta, interaction = variances.terms, variances.interaction
+    noise = variances.noise if learnt.known is None else variances.noise + learnt.known
     # Terms that the interactions use are kept, so that the interactions can be rebuilt from the process alone.
     needed = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
     for radial in variances.radials:
@@ -260,7 +278,7 @@ def _posterior(
     rest = (
         residual_covariance(interaction, variances.of_interaction, radials, distances, noise, n)
         if single is None
-        else joint_covariance(single.kernel, single.features, noise)
+        else joint_covariance(single.kernel, single.features, variances.noise)
     )
     factor = cholesky(additive + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
@@ -296,7 +314,7 @@ def _posterior(
         tuple(weights),
         interaction_theta,
         variances.of_interaction,
-        noise,
+        variances.noise,
         solved[:, 0],
         slope if slope is not None else learnt.warp.std,
         level,
@@ -304,6 +322,7 @@ def _posterior(
         passing=learnt.passing,
         joint=None if single is None else single.kernel,
         sizes=None if single is None else single.sizes,
+        known=learnt.known,
     )
     return process.of_rows(table, factor)
 

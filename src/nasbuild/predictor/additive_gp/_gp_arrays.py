@@ -47,6 +47,7 @@ def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
         **_joint_arrays(gp.joint),
         **_size_arrays(gp.sizes),
         **proxy_arrays(gp.proxy),
+        **_known_arrays(gp.known),
     }
     for r, radial in enumerate(gp.radials):
         arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
@@ -88,7 +89,11 @@ def additive_gp_from_arrays(
         rows = arrays["rows"]
         real, whole = np.dtype(np.float64), np.dtype(np.int64)
         _require(rows, (None,), whole)
-        link = proxy_from_arrays(arrays, proxy, count)
+        link, known = proxy_from_arrays(arrays, proxy, count), arrays.get("known")
+        if known is not None:
+            _require(known, (len(rows),), real)
+            if known.min() < 0:
+                raise ValueError("a variance below 0")
         _require(arrays["alpha"], (len(rows) + (0 if link is None else link.count),), real)
         _require(arrays["warp"], (len(_WARP),), real)
         _require(arrays["numbers"], (len(_NUMBERS),), real)
@@ -140,6 +145,7 @@ def additive_gp_from_arrays(
             *_joint_arrays(joint),
             *_size_arrays(sizes),
             *proxy_arrays(link),
+            *_known_arrays(known),
         }
         expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
@@ -181,8 +187,13 @@ def additive_gp_from_arrays(
         joint=joint,
         sizes=sizes,
         proxy=link,
+        known=known,
         **plain,
     )
+
+
+def _known_arrays(known: np.ndarray | None) -> dict[str, np.ndarray]:
+    return {} if known is None else {"known": known}
 
 
 def _proxy_rows(

@@ -61,6 +61,8 @@ class ModuleShares:
     proxy
         The link to a cheap metric, if one is learnt from as well. ``architectures`` and ``alpha`` then begin with its
         rows; everything else is the target's.
+    known
+        Known noise of each row of the target on the warped scale, beside the common noise, (rows,); None where there is none.
     """
 
     space: Space
@@ -84,6 +86,7 @@ class ModuleShares:
     joint: JointKernel | None = None
     sizes: tuple[np.ndarray, ...] | None = None
     proxy: ProxyLink | None = None
+    known: np.ndarray | None = None
 
     @property
     def samples(self) -> int:

@@ -38,6 +38,8 @@ class ProxyLink:
         its noise.
     labels
         The proxy's labels, in its own unit, (proxy rows,).
+    evidence
+        By how many nats rho makes the target's labels likelier than rho = 0 does, priors included.
     """
 
     rows: np.ndarray
@@ -48,6 +50,7 @@ class ProxyLink:
     interaction_variance: float
     radials: tuple[np.ndarray, ...]
     noise: float
+    evidence: float = 0.0
 
     @property
     def count(self) -> int:
@@ -80,11 +83,11 @@ class ProxyLink:
         interaction: Interaction,
         of_interaction: float,
         radials: Sequence[Radial],
-        noise: float,
+        noise: float | np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Covariances of all rows, the proxy's first: by the terms, and by interactions and noise, (rows, rows) each.
 
-        ``theta``, ``of_interaction``, the variances of ``radials`` and ``noise`` are the target's.
+        ``theta``, ``of_interaction``, the variances of ``radials`` and ``noise`` (of each of its rows, or of all) are the target's.
         """
         n, c = table.values.count, self.count
         additive, rest = np.zeros((n, n)), np.zeros((n, n))
@@ -103,7 +106,7 @@ class ProxyLink:
             each = radial.kernels(distance, diagonal, diagonal)
             for kernel, own, proxy in zip(each, radial.variances, of_proxy, strict=True):
                 rest += self._blocks(kernel, float(own), float(proxy))
-        rest[np.diag_indices(n)] += np.where(np.arange(n) < c, self.noise, noise) + JITTER
+        rest[np.diag_indices(n)] += np.concatenate([np.full(c, self.noise), np.zeros(n - c) + noise]) + JITTER
         return additive, rest
 
     def _blocks(self, kernel: np.ndarray, own: float, proxy: float) -> np.ndarray:
@@ -123,7 +126,7 @@ def proxy_arrays(link: ProxyLink | None) -> dict[str, np.ndarray]:
     return {
         "proxy.rows": link.rows,
         "proxy.warp": np.array(astuple(link.warp)),
-        "proxy.numbers": np.array([link.rho, link.interaction_variance, link.noise]),
+        "proxy.numbers": np.array([link.rho, link.interaction_variance, link.noise, link.evidence]),
         "proxy.theta": link.theta,
     } | {f"proxy.radial{r}": own for r, own in enumerate(link.radials)}
 
@@ -149,14 +152,14 @@ def proxy_from_arrays(
     real = (theta, warp, numbers, *radials)
     if any(own.dtype != np.float64 or own.ndim != 1 or not np.isfinite(own).all() for own in real):
         raise ValueError("an array of another shape or type")
-    if rows.dtype != np.int64 or rows.ndim != 1 or (len(theta), len(warp), len(numbers)) != (terms, 7, 3):
+    if rows.dtype != np.int64 or rows.ndim != 1 or (len(theta), len(warp), len(numbers)) != (terms, 7, 4):
         raise ValueError("an array of another shape or type")
     if not len(rows) or rows.min() < 0 or rows.max() >= len(proxy[1]) or len(np.unique(rows)) < len(rows):
         raise ValueError("rows that the proxy does not have")
-    if min([*theta, *numbers[1:], *(v for own in radials for v in own)]) < 0:
+    if min([*theta, *numbers[1:3], *(v for own in radials for v in own)]) < 0:
         raise ValueError("a variance below 0")
     scale = Warp(*warp.tolist())
     if min(scale.std, scale.spread) <= 0 or not scale.low < scale.high:
         raise ValueError("a scale that is not above 0")
-    rho, of_pairs, noise = numbers.tolist()
-    return ProxyLink(rows, proxy[1][rows], rho, scale, theta, of_pairs, radials, noise)
+    rho, of_pairs, noise, evidence = numbers.tolist()
+    return ProxyLink(rows, proxy[1][rows], rho, scale, theta, of_pairs, radials, noise, evidence)

@@ -135,6 +135,18 @@ class Warp:
         low, high = np.log(self._slopes)
         return np.where(labels < self.low, -low, np.where(labels > self.high, -high, inside))
 
+    def variances(self, labels: np.ndarray, noise: np.ndarray | None) -> np.ndarray | None:
+        """Variances of labels (n,) on the standardised scale, to first order; ``noise`` are those in the label's unit squared.
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> labels = np.array([1.0, 2.0, 3.0])
+        >>> Warp.of(labels, power=1.0).variances(labels, np.array([0.0, 1.0, 2.0])).round(2).tolist()
+        [0.0, 1.5, 3.0]
+        """
+        return None if noise is None else noise * np.exp(2 * self.log_slopes(labels))
+
     def log_jacobian(self, labels: np.ndarray) -> float:
         """Sum of log dz/dy: log density of labels minus that of their standardised values.
 
