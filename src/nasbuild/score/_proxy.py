@@ -24,14 +24,29 @@ _LEAST_BOTH = 3  # rows with both metrics, from which their correlation is known
 
 @dataclass(frozen=True)
 class ProxyLabels:
-    """A proxy with its labels: architectures, and labels (architectures,) in its own unit."""
+    """A proxy with its labels: architectures, and labels (architectures,) in its own unit.
+
+    Examples
+    --------
+    >>> from nasbuild.score import ProxyLabels
+    >>> len(ProxyLabels("loss", table.architectures, table.columns["loss"]).labels)
+    41
+    """
 
     name: str
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
 
     def without(self, held: Sequence[Architecture]) -> ProxyLabels:
-        """The same proxy without some architectures, which nothing may be known about."""
+        """The same proxy without some architectures, which nothing may be known about.
+
+        Examples
+        --------
+        >>> from nasbuild.score import ProxyLabels
+        >>> proxy = ProxyLabels("loss", table.architectures, table.columns["loss"])
+        >>> len(proxy.without(table.architectures[:5]).labels)
+        36
+        """
         left_out = set(held)
         kept = [n for n, one in enumerate(self.architectures) if one not in left_out]
         return ProxyLabels(self.name, tuple(self.architectures[n] for n in kept), self.labels[kept])

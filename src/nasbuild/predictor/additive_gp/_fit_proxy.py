@@ -70,6 +70,7 @@ def fit_with_proxy(
 
     Examples
     --------
+    >>> from nasbuild.predictor import fit_with_proxy
     >>> cheap = architectures, labels + np.random.default_rng(0).normal(size=41)
     >>> linked = fit_with_proxy(space, architectures[::3], labels[::3], cheap, recipe("default", interaction=False))
     >>> linked.proxy.count, len(linked.rows), bool(linked.proxy.rho > 0)
