@@ -9,7 +9,14 @@ from builder_samples import QUICK
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbuild.builder import build_front, build_within, parse_bound
+from nasbuild.builder import (
+    SELECTION_STD_FACTOR,
+    build_front,
+    build_within,
+    built_rows,
+    describe,
+    parse_bound,
+)
 from nasbuild.builder._skyband import skyband
 from nasbuild.builder._subset_selection import largest_hypervolume
 from nasbuild.errors import NasbuildError
@@ -66,7 +73,7 @@ def test_a_front_reaches_nearly_all_predicted_hypervolume(fitted, predicted, tar
     for t, name in enumerate(targets):
         value, std = fitted.of(name).scorer.predict(front.architectures)
         assert front.prediction[:, t] == pytest.approx(value)
-        assert front.std[:, t] == pytest.approx(std)
+        assert front.std[:, t] == pytest.approx(SELECTION_STD_FACTOR * std)
     labelled = np.column_stack([fitted.of(t).labels.values for t in targets]) * signs
     low, high = labelled.min(axis=0), np.maximum(labelled.max(axis=0), values.max(axis=0))
     for points, volume in ((values, front.volume), (labelled, front.labelled_volume)):
@@ -102,6 +109,16 @@ def test_recipes_without_pairs_select_from_additive_proposals():
     assert (np.diff(found[:, 0]) > 0).all()
     assert (np.diff(found[:, 1]) < 0).all()
     assert front.volume > front.labelled_volume
+
+
+def test_rows_have_the_widened_deviations_of_the_targets_that_selected(fitted):
+    front = build_front(fitted, 5, targets=["loss", "latency_cpu"])
+    first = fitted.of("loss")
+    for selected_by, factor in ((["latency_cpu"], 1), ([], SELECTION_STD_FACTOR)):
+        built = describe(first, front.architectures)
+        found = built_rows(fitted, first, built, ["latency_cpu"], selected_by)
+        shown = [[row["std"], factor * row["expected"]["latency_cpu"]["std"]] for row in found]
+        np.testing.assert_allclose(shown, front.std, rtol=1e-9)
 
 
 def test_bounds_on_a_target_hold_for_its_prediction(fitted):

@@ -14,10 +14,12 @@ from nasbuild.predictor import (
     AdditiveRecipe,
     additive_gp_from_arrays,
     additive_gp_to_arrays,
+    count_improving_changes,
     fit_additive_gp,
 )
 from nasbuild.predictor.additive_gp import _fit_gp
 from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
+from nasbuild.predictor.additive_gp._improving_changes import improving_changes
 from nasbuild.predictor.additive_gp._ruined_rows import RUINED, ruined_rows
 from nasbuild.predictor.additive_gp._term_rows import Rows, StageRows
 from nasbuild.space import Architecture, space_from_yaml
@@ -149,6 +151,46 @@ def test_how_ruinous_a_ruined_network_is_says_nothing_about_others(mixed):
         found[0].predict([made(dict.fromkeys(PARTS, "q2"))])[0]
         > 5.0 + 0.5 * sum(WEIGHT.values()) * LOSS["q2"]
     )
+
+
+def test_a_change_that_ruins_the_network_alone_is_known_as_ruinous(mixed):
+    rows, labels, recipes, true = mixed
+    bent = labels.copy()
+    bent[4] = 5.0 * (RUINED + 50)  # part 1 in the first type, which the uniform rows do not have
+    also = [*rows, made(dict.fromkeys(PARTS, ALONE[0]))]
+    found = fit_additive_gp(SPACE, also, np.append(bent, 6.0), AdditiveRecipe(samples=4))
+    assert found.predict([rows[4]])[0] == pytest.approx(bent[4], rel=1e-3)
+    assert len(rows) not in found.rows  # it has this change and is not ruined: one of the two is wrong
+    assert spearmanr(found.predict(recipes)[0], true).statistic > 0.97
+
+
+def test_single_changes_that_improve_on_an_optimum_have_no_effect(mixed):
+    rows, labels, _, _ = mixed
+    better = labels.copy()
+    better[[2, 9]] = 4.99, 4.985
+    found = fit_additive_gp(SPACE, rows, better, AdditiveRecipe(samples=4), sign=-1)
+    alone = [made({part: choice}) for part in PARTS for choice in TYPES[1:]]
+    assert found.predict(alone)[0].min() > 5.0 - 1e-4
+    assert found.predict([rows[2]])[0] == pytest.approx(5.0, abs=1e-4)
+    kept = fit_additive_gp(SPACE, rows, better, AdditiveRecipe(samples=4)).predict([rows[2], rows[9]])[0]
+    assert kept == pytest.approx(better[[2, 9]], abs=1e-4)  # in which direction labels are better is unknown
+
+
+def test_gains_are_effects_where_they_are_no_exception():
+    rows = [made({}), *(made({part: "q2"}) for part in PARTS)]
+    changes = ReferenceChanges.of(SPACE, rows)
+    assert changes is not None
+    none, gain = np.zeros(len(rows), dtype=bool), np.zeros(len(rows))
+    gain[1:3], gain[3:13] = 0.5, -1.0
+    assert improving_changes(gain, changes, none, 1).tolist() == [False, True, True] + [False] * 18
+    assert improving_changes(-gain, changes, none, -1).sum() == 2
+    assert not improving_changes(gain, changes, none, 0).any()
+    gain[1] = 0.6  # a tenth of what the others lose is 1.0
+    assert not improving_changes(gain, changes, none, 1).any()
+    assert not improving_changes(gain, changes, none, -1).any()
+    gain[1], gain[20] = 0.5, 40.0
+    assert improving_changes(gain, changes, np.arange(21) == 20, 1).sum() == 2  # ruined rows do not count
+    assert count_improving_changes(SPACE, rows, np.append(gain[:20], 0), 1) == 2
 
 
 def test_rows_less_their_means_may_have_more_cells_than_32_bits_count():

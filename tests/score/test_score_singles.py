@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,9 +124,21 @@ def test_a_table_whose_joint_rows_cannot_be_held_out_says_so():
     labels = [3.0 + total(a) for a in SINGLES] + [3.0 + (n + 1) / 12 * WORTH[:, 0].sum() for n in range(12)]
     rows = (*SINGLES, *uniform)
     made = Table(space, tuple(f"r{n}" for n in range(len(rows))), rows, {"loss": np.array(labels)}, ())
-    trust = fit(made, ["loss"], recipe=QUICK, baselines=False)["loss"].trust
+    found = fit(made, ["loss"], recipe=QUICK, baselines=False)["loss"]
+    trust = found.trust
     assert (trust.joint, trust.level) == (12, "none")
+    assert found.scorer.gp.interaction_share == 1  # nothing confirms interactions, nothing refutes them
     assert (
         "of 12 rows that change more than one part of the reference, 12 have a choice that no other row"
         in trust.verdict
     )
+
+
+def test_gains_over_an_optimum_and_ruined_networks_are_named_and_blow_up_no_interval():
+    some = table([*SINGLES, *JOINT])
+    labels = some.columns["loss"].copy()
+    labels[3], labels[5] = 2.99, 1e9
+    found = fit(replace(some, columns={"loss": labels}), ["loss"], recipe=QUICK, baselines=False)["loss"]
+    assert "but 1 that improves on the reference as no effect" in found.trust.verdict
+    assert "without 1 ruined network" in found.trust.verdict
+    assert found.scorer.predict([SINGLES[0]])[1][0] < 0.01  # one label of 1e9 is no measure of what is known

@@ -57,6 +57,9 @@ PARTS = {
     "two.*.kernel = 5": lambda a: set(kernels(a, 2)) == {5},
     "  2.0.kernel   in 3 ": lambda a: kernels(a, 2)[0] == 3,
     "globals.resolution = 192": lambda a: a.modules[3] == ((192,),),
+    "*.*.kernel in 3, 5": lambda a: all(set(kernels(a, u)) <= {3, 5} for u in range(3)),
+    " *.0.op = on": lambda a: a.modules[0][0][1] == "on",
+    "*.depth = 1": lambda a: [len(m) for m in a.modules[:3]] == [1, 1, 1],
 }
 
 
@@ -143,6 +146,9 @@ def test_mutations_keep_what_is_fixed(mutate):
         ("one.0.width = 3", "one has no feature 'width'; allowed: kernel, op"),
         ("globals.depth = 1", "globals has no feature 'depth'; allowed: resolution"),
         ("two.1.kernel in 3, 9", "9.0 is not a choice of kernel"),
+        ("*.*.width = 3", "no stage has a feature 'width'; allowed: kernel, op, se, resolution"),
+        ("*.depth = 2", "2 is not a number of layers of two.b; allowed: 1"),
+        ("*.kernel", "does not name a part of the space"),
     ],
 )
 def test_mistakes_give_one_clear_sentence(part, words):

@@ -79,9 +79,11 @@ def build_point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound]) -> Swe
 def _point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound], held: Sequence[Bound]) -> SweepPoint:
     """Builds within ``held``, which adds a bound on the failure probability to the user's ``bounds``."""
     target_fit = fit.of(request.targets[0] if request.targets else None)
-    also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
+    also, selected_by = list(dict.fromkeys(bound.name for bound in bounds)), list[str]()
+    note = remark = ""
     if request.front is not None:
-        target_fit, built, also, title, remark = _front(fit, request.targets, request.n, bounds, held)
+        target_fit, built, selected_by, title, remark = _front(fit, request.targets, request.n, bounds, held)
+        also = [*selected_by, *also]
     elif request.propose is not None:
         title = f"to evaluate next for {target_fit.target.name}{_within(bounds)}"
         if held:
@@ -91,7 +93,7 @@ def _point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound], held: Seque
     else:
         built, title, note = _best_of_ties(fit, target_fit, request, held)
         title = f"{title} for {target_fit.target.name}{_within(bounds)}"
-    rows = built_rows(fit, target_fit, built, also)
+    rows = built_rows(fit, target_fit, built, also, selected_by)
     if bounds:
         rows = [{**row, "where": format_bounds(bounds)} for row in rows]
     if request.criterion(fit) in ("shortlist", "score") and request.front is None:
@@ -192,17 +194,16 @@ def _at_most(target_fit: TargetFit, gap: float, value: str) -> str:
 def _front(
     fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound], held: Sequence[Bound]
 ) -> tuple[TargetFit, list[Built], list[str], str, str]:
-    """Returns the first target, the front, names of further quantities to list, a title, and its hypervolume."""
+    """Returns the first target, the front, names of its other targets, a title, and its hypervolume."""
     found = build_front(fit, n, targets=targets, bounds=held)
     target_fit = fit.of(found.targets[0])
     title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
-    also = [*found.targets[1:], *(bound.name for bound in bounds)]
     reach = (
         f"hypervolume, scaled by the range of the labels: {found.volume:.3f} predicted, "
         f"{found.labelled_volume:.3f} of the labelled architectures"
     )
     remark = reach if found.volume == found.volume else ""
-    return target_fit, describe(target_fit, found.architectures), also, title, remark
+    return target_fit, describe(target_fit, found.architectures), list(found.targets[1:]), title, remark
 
 
 def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:

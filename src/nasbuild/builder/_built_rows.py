@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nasbuild.builder._topk import Built
+from nasbuild.builder._topk import SELECTION_STD_FACTOR, Built
 from nasbuild.builder._within_bounds import expected_values
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import architecture_id, to_dict
 
 
 def built_rows(
-    fit: Fit, target_fit: TargetFit, built: Sequence[Built], also: Sequence[str] = ()
+    fit: Fit,
+    target_fit: TargetFit,
+    built: Sequence[Built],
+    also: Sequence[str] = (),
+    selected_by: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Converts built architectures to rows of ``archs.jsonl`` with scores and predictions.
 
@@ -22,6 +26,9 @@ def built_rows(
         The target that was built for.
     also
         Names of other targets or exact costs, whose expected values are added as ``expected``.
+    selected_by
+        Names in ``also`` that selected the architectures as well (as along a front): their deviations are widened as
+        those of ``target_fit`` are.
 
     Returns
     -------
@@ -44,6 +51,8 @@ def built_rows(
     expected: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
         value, std = expected_values(fit, name, [one.architecture for one in built])
+        if name in selected_by:
+            std = SELECTION_STD_FACTOR * std
         for n, row in enumerate(expected):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []

@@ -24,7 +24,7 @@ from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.builder._skyband import skyband
 from nasbuild.builder._subset_selection import farthest_points, largest_hypervolume
 from nasbuild.builder._tied_features import require_ties
-from nasbuild.builder._topk import require_positive
+from nasbuild.builder._topk import SELECTION_STD_FACTOR, require_positive
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import one_thread
 from nasbuild.score import Fit, TargetFit
@@ -47,7 +47,8 @@ class Front:
     architectures
         Best first by the first target.
     prediction, std
-        y' and its standard deviation, (architectures, targets), in each target's unit.
+        y' and its standard deviation, (architectures, targets), in each target's unit. Every target selects, so
+        all deviations are widened to allow for selection bias, as in `Built`.
     volume, labelled_volume
         Hypervolumes of the predictions and of the labels, as shares of the box between the worst
         labels and the best of both. Only rows with all labels count; NaN if there are none.
@@ -228,7 +229,8 @@ def _of(
         np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in target_fit), strict=True)
     )
     require_ties(fit.space, front)
-    return Front(names, front, value, std, *_volumes(fit, names, value * signs, signs))
+    volumes = _volumes(fit, names, value * signs, signs)
+    return Front(names, front, value, SELECTION_STD_FACTOR * std, *volumes)
 
 
 def common_labels(fit: Fit, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

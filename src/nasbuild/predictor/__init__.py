@@ -35,8 +35,9 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
 from nasbuild.predictor.additive_gp._fit_proxy import fit_with_proxy
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
+from nasbuild.predictor.additive_gp._improving_changes import count_improving_changes
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
-from nasbuild.predictor.additive_gp._ruined_rows import RUINED
+from nasbuild.predictor.additive_gp._ruined_rows import RUINED, ruined_rows
 from nasbuild.predictor.additive_gp._single_changes import single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._convolution import Convolution, convolution
@@ -76,6 +77,7 @@ __all__ = [
     "additive_gp_to_arrays",
     "autobuild_loss",
     "convolution",
+    "count_improving_changes",
     "ensembles_from_bytes",
     "ensembles_to_bytes",
     "fit_additive_gp",
@@ -91,6 +93,7 @@ __all__ = [
     "recipe",
     "recipe_from_dict",
     "recipe_kind",
+    "ruined_rows",
     "single_changes",
     "soft_rank",
     "spearman",

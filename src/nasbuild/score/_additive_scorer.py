@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from nasbuild.predictor import (
-    RUINED,
     AdditiveGP,
     AdditiveRecipe,
     Pairs,
@@ -17,6 +16,7 @@ from nasbuild.predictor import (
     fit_additive_gp,
     fit_with_proxy,
     one_thread,
+    ruined_rows,
 )
 from nasbuild.score._held_out import (
     DEVIATIONS,
@@ -25,6 +25,7 @@ from nasbuild.score._held_out import (
     HeldOut,
     folds,
     joint_rows,
+    rows_to_hold_out,
 )
 from nasbuild.score._proxy import ProxyLabels
 from nasbuild.score._scorer import Scorer
@@ -123,8 +124,8 @@ class AdditiveScorer(Scorer):
     def n_ruined(self) -> int:
         if self.gp.joint is None:
             return 0
-        large = np.abs(self.labels) > RUINED * abs(self.gp.warp.mean)
-        return int(np.delete(large, self.gp.rows).sum())
+        reference = int(np.argmin(np.abs(self.labels - self.gp.warp.mean)))
+        return int(ruined_rows(self.labels, reference).sum())
 
     def sum_at(self, label: float) -> float:
         return self.gp.sum_at(label)
@@ -146,12 +147,18 @@ def fit_additive(
     *,
     seed: int = 0,
     noise: np.ndarray | None = None,
+    sign: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """Fit on all rows, then without each fold in turn to measure trust and to calibrate deviations.
 
     The fits without a fold reuse the power of the label warp and the decision about identity layers. They find everything
     else themselves, the variances on one part of the rows. ``noise`` is known variance of each label, (architectures,).
+
+    Parameters
+    ----------
+    sign
+        1 if high labels are better, -1 if low ones are, 0 if unknown.
 
     Returns
     -------
@@ -166,7 +173,7 @@ def fit_additive(
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
-        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, noise=noise)
+        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, noise=noise, sign=sign)
         step_done()
 
         def without(train: np.ndarray, _: list[Architecture]) -> AdditiveGP:
@@ -179,6 +186,7 @@ def fit_additive(
                 seed=seed,
                 like=gp,
                 noise=_some(noise, train),
+                sign=sign,
             )
 
         return _calibrated(space, architectures, labels, gp, without, recipe, seed, step_done)
@@ -267,11 +275,9 @@ def _calibrated(
             - np.log(np.sqrt(2 * np.pi) * wide)
             + residuals.warp.log_slopes(labels[part.test]),
         )
-    gp = replace(
-        gp,
-        spread=calibration_factor(np.concatenate(distances)),
-        interaction_share=interaction_share(fold_residuals),
-    )
+    gp = replace(gp, spread=calibration_factor(np.concatenate(distances)))
+    if _confirms_interactions(space, architectures):
+        gp = replace(gp, interaction_share=interaction_share(fold_residuals))
     return AdditiveScorer(space, tuple(architectures), labels, gp), parts
 
 
@@ -333,6 +339,12 @@ def _made_distinct(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Labels of some rows, which differ a little even where they are all the same."""
     own = labels[train]
     return own if np.ptp(own) > 0 else own + 1e-9 * np.ptp(labels) * np.linspace(-1, 1, len(own))
+
+
+def _confirms_interactions(space: Space, architectures: Sequence[Architecture]) -> bool:
+    """Whether held-out rows can confirm interactions: not where they are the only ones with their choices."""
+    joint = joint_rows(space, architectures)
+    return joint is None or len(rows_to_hold_out(architectures, joint)) >= LEAST_JOINT
 
 
 def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:

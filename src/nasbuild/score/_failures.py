@@ -19,6 +19,7 @@ _STRENGTHS = (0.3, 3.0, 30.0, 300.0)  # inverse penalties on the weights; column
 _COLUMNS = (
     None,
     0,
+    1,
     2,
     6,
 )  # columns used: all (None), the totals (0), or this many that correlate most with failure

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError, TargetError
 from nasbuild.objective import Labels, Target, labels, parse_target
-from nasbuild.predictor import RECIPES, AnyRecipe, one_thread
+from nasbuild.predictor import RECIPES, AdditiveRecipe, AnyRecipe, count_improving_changes, one_thread
 from nasbuild.score._any_fit import ByTarget, range_text, short
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
@@ -311,6 +311,7 @@ def fit(
         workers=workers,
         proxies=cheap,
         noises=[known_noise(label, table) for label in found],
+        signs=[label.target.sign for label in found],
         progress=lambda done, total: progress("fitting", done, total),
     )
     target_fits = []
@@ -348,6 +349,9 @@ def fit(
             pairs=pair_order(fit.parts, label.values),
             beyond=share_beyond(fit.scorer, label.values, sign, seed),
             proxies=fit.worth,
+            improving=count_improving_changes(space, problem[0], label.values, sign)
+            if isinstance(recipe, AdditiveRecipe)
+            else 0,
         )
         scorer = fit.scorer.with_limits(label.target.limits)
         target_fits.append(TargetFit(label.target, label, scorer, tuple(stages), tuple(features), trust))

@@ -61,12 +61,19 @@ def fit_scorers(
     workers: int = 1,
     proxies: Sequence[ProxyLabels] = (),
     noises: Sequence[np.ndarray | None] = (),
+    signs: Sequence[int] | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Fitted]:
     """Fit one scorer for each target.
 
-    ``proxies`` are tried one by one; the one that held-out rows confirm most is used (recipe ``default`` only).
-    ``noises`` are known variances of each target's labels (`known_noise`), which the same recipe uses.
+    Parameters
+    ----------
+    signs
+        For each target, 1 if high labels are better, -1 if low ones are; None if unknown.
+    proxies
+        Tried one by one. Of those that the labels confirm, the best is used (recipe ``default`` only).
+    noises
+        Known variances of each target's labels (`known_noise`), which the same recipe uses.
 
     Raises
     ------
@@ -106,10 +113,11 @@ def fit_scorers(
         progress(done, sum(steps))
 
     found = []
-    for (architectures, labels), noise in zip(problems, noises or [None] * len(problems), strict=True):
+    each = zip(problems, noises or [None] * len(problems), signs or [0] * len(problems), strict=True)
+    for (architectures, labels), noise, sign in each:
         if isinstance(recipe, AdditiveRecipe):
             problem = architectures, labels
-            found.append(_fit_additive(space, problem, recipe, proxies, noise, seed, step_done))
+            found.append(_fit_additive(space, problem, recipe, proxies, noise, sign, seed, step_done))
         else:
             fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
             found.append(Fitted(*fitted))
@@ -122,11 +130,14 @@ def _fit_additive(
     recipe: AdditiveRecipe,
     proxies: Sequence[ProxyLabels],
     noise: np.ndarray | None,
+    sign: int,
     seed: int,
     step_done: Callable[[], None],
 ) -> Fitted:
     """Fit without a proxy and with each, and keep what held-out rows confirm."""
-    scorer, parts = fit_additive(space, *problem, recipe, seed=seed, noise=noise, step_done=step_done)
+    scorer, parts = fit_additive(
+        space, *problem, recipe, seed=seed, noise=noise, sign=sign, step_done=step_done
+    )
     tried = [
         fit_additive_with_proxy(space, *problem, proxy, recipe, seed=seed, noise=noise, step_done=step_done)
         for proxy in proxies

@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 from nasbuild.score._fit import Fit, TargetFit
-from nasbuild.score._stage_scores import StageScores, picked, score_stage
+from nasbuild.score._stage_scores import StageScores, picked, score_stage, search_budget
 from nasbuild.space import Space, allowed_modules
 
 
@@ -40,7 +40,14 @@ def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores
         stage = target_fit.stages[u]
         if part != whole:
             stage = (
-                score_stage(target_fit.scorer, u, max_modules=fit.max_modules, seed=fit.seed, definition=part)
+                score_stage(
+                    target_fit.scorer,
+                    u,
+                    max_modules=fit.max_modules,
+                    evaluations=search_budget(within.stages, fit.max_modules),
+                    seed=fit.seed,
+                    definition=part,
+                )
                 if stage.searched
                 else picked(stage, _allowed(stage, within))
             )

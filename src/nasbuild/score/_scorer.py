@@ -16,7 +16,7 @@ from nasbuild.score._any_fit import short
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
 from nasbuild.table import UnseenChoice, architectures_with_unseen, unseen_choices
 
-_LEAST_STD = 1e-6  # of the labels' range: no method knows a label more closely
+_LEAST_STD = 1e-6  # of the range of most labels: no method knows a label more closely
 _CHUNK = 2_048  # architectures predicted together
 _ROUNDING = 1e-9  # of the labels' range, by which a prediction may miss a label that was learnt from
 
@@ -144,7 +144,13 @@ class Scorer(ABC):
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
-        return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
+        return np.clip(value, *self.limits), np.maximum(std, self._least_std), beyond
+
+    @cached_property
+    def _least_std(self) -> float:
+        """Minimum deviation of a prediction. A few ruined networks, with labels of 1e7, do not raise it."""
+        middle = float(np.subtract(*np.quantile(self.labels, [0.95, 0.05])))
+        return _LEAST_STD * (middle or float(np.ptp(self.labels)))
 
     @cached_property
     def unseen(self) -> tuple[UnseenChoice, ...]:

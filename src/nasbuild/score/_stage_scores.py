@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -28,6 +28,8 @@ _CHUNK = 20_000
 _RANDOM_SHARE = 0.25  # of a search's budget, spent on random modules before the beam search
 _BEAM = 64  # width of the beam at each end
 _STEPS = 200  # minimum number of steps; smaller budgets get a narrower beam
+_MOST_SEARCHED = 800_000  # modules that are scored in all searched stages together
+_LEAST_SEARCHED = 2_000  # modules that are scored in a searched stage at least
 _KEPT = 5_000  # modules of each end that a search returns
 
 _Key = tuple[int, bytes]
@@ -116,12 +118,13 @@ def score_stage(
     stage: int,
     *,
     max_modules: int = MAX_MODULES,
+    evaluations: int | None = None,
     seed: int = 0,
     definition: Stage | None = None,
 ) -> StageScores:
     """Score every module of a stage; a stage with more than ``max_modules`` (1 or more) is searched instead.
 
-    ``definition`` may restrict the stage to some of its modules; its features must be the same.
+    A search scores ``evaluations`` modules, by default ``max_modules``. ``definition`` may restrict the stage to some of its modules; its features must be the same.
 
     Examples
     --------
@@ -133,7 +136,8 @@ def score_stage(
     definition = scorer.space.stages[stage] if definition is None else definition
     total = count_modules(definition)
     if total > max_modules:
-        return _search(scorer, stage, definition, max_modules, np.random.default_rng(seed), total)
+        budget = max_modules if evaluations is None else evaluations
+        return _search(scorer, stage, definition, budget, np.random.default_rng(seed), total)
     found: list[_Scored] = []
     for depth in definition.depths:
         for start in range(0, count_modules(definition, depth), _CHUNK):
@@ -151,6 +155,8 @@ def score_stages(
 ) -> list[StageScores]:
     """Score the modules of every stage.
 
+    Where many stages are searched, they share 800,000 evaluations, so that a space of dozens of large stages takes seconds.
+
     Examples
     --------
     >>> from nasbuild.score import score_stages
@@ -159,10 +165,23 @@ def score_stages(
     """
     found = []
     stages = len(scorer.space.stages)
+    evaluations = search_budget(scorer.space.stages, max_modules)
     for stage in range(stages):
-        found.append(score_stage(scorer, stage, max_modules=max_modules, seed=seed))
+        found.append(score_stage(scorer, stage, max_modules=max_modules, evaluations=evaluations, seed=seed))
         stage_done(stage + 1, stages)
     return found
+
+
+def search_budget(stages: Sequence[Stage], max_modules: int) -> int:
+    """Modules that are scored in each stage with more than ``max_modules``: all of them share `_MOST_SEARCHED`.
+
+    >>> from nasbuild.space import load_space
+    >>> stages = load_space("ofa-mobilenet-v3").stages
+    >>> search_budget(stages, 5_000), search_budget(stages * 40, 5_000)
+    (5000, 4000)
+    """
+    searched = sum(count_modules(stage) > max_modules for stage in stages)
+    return min(max_modules, max(_MOST_SEARCHED // max(searched, 1), _LEAST_SEARCHED))
 
 
 def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None = None) -> np.ndarray:

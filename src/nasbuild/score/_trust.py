@@ -131,8 +131,14 @@ def measure_trust(
     pairs: float | None = None,
     beyond: float | None = None,
     proxies: Sequence[ProxyWorth] = (),
+    improving: int = 0,
 ) -> Trust:
     """The trust in a scorer, from its evidence on held-out rows.
+
+    Parameters
+    ----------
+    improving
+        Number of single changes that improve on the reference and count as changes without effect.
 
     Examples
     --------
@@ -156,9 +162,9 @@ def measure_trust(
     if joint is not None and untested:
         # Held-out single changes test nothing but whether parts are alike.
         baselines, suspects, better_part, pairs, beyond = (), (), (), None, None
-        verdict = _untested_verdict(scorer, joint, tested)
+        verdict = _untested_verdict(scorer, joint, tested, improving)
     else:
-        labels = _labels_text(scorer) if joint is None else _joint_text(scorer, joint, tested)
+        labels = _labels_text(scorer) if joint is None else _joint_text(scorer, joint, tested, improving)
         verdict = _verdict(level, evidence, labels, baselines, better, better_part, pairs)
     verdict = " ".join([verdict, *([worth_text(proxies)] if proxies else [])])
     return Trust(
@@ -232,7 +238,7 @@ def _verdict(
     return found
 
 
-def _untested_verdict(scorer: Scorer, joint: int, tested: int) -> str:
+def _untested_verdict(scorer: Scorer, joint: int, tested: int, improving: int) -> str:
     single = len(scorer.labels) - joint
     few = f"only {joint} of {len(scorer.labels)} labelled rows change" if joint else "no labelled row changes"
     few += " more than one part of the reference"
@@ -240,19 +246,27 @@ def _untested_verdict(scorer: Scorer, joint: int, tested: int) -> str:
         few = f"of {joint} rows that change more than one part of the reference, {joint - tested} have a choice that no other row has"
     return (
         f"Nothing here shows whether effects add up: {few}. The {single - 1} effects of single changes are taken as measured"
-        f"{_ruined_text(scorer.n_ruined)}, and y' assumes that they add up. Measure 10 to 30 joint rows."
+        f"{_improving_text(improving)}{_ruined_text(scorer.n_ruined)}, and y' assumes that they add up. Measure 10 to 30 joint rows."
     )
 
 
-def _joint_text(scorer: Scorer, joint: int, tested: int) -> str:
+def _joint_text(scorer: Scorer, joint: int, tested: int, improving: int) -> str:
     """What a table of single changes was learnt from, and the scale on which its effects add up."""
     scale = scorer.scale_text
     held = "which alone" if tested == joint else f"{tested} of which"
     return (
         f"a reference, {len(scorer.labels) - joint - 1} single changes and {joint} joint rows, {held} are held out"
         + (f" (effects add up on {scale})" if scale else "")
+        + _improving_text(improving)
         + _ruined_text(scorer.n_ruined)
     )
+
+
+def _improving_text(count: int) -> str:
+    """The single changes that improve on the reference; empty if there are none."""
+    if not count:
+        return ""
+    return f", but {count} that improve{'s' if count == 1 else ''} on the reference as no effect (such gains seldom add up)"
 
 
 def _ruined_text(count: int) -> str:

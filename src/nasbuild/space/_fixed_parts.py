@@ -21,6 +21,7 @@ _FORMS = (
     "STAGE.*.FEATURE = CHOICE",
     "STAGE.LAYER.FEATURE in CHOICE, CHOICE",
     "globals.FEATURE = CHOICE",
+    "*.*.FEATURE = CHOICE",
 )
 _WHERE = "--fix"
 _LONGEST = 2_000
@@ -39,7 +40,8 @@ def fix_parts(space: Space, parts: Sequence[str]) -> Space:
     ----------
     parts
         ``STAGE.depth = N``, ``STAGE.*.FEATURE = CHOICE``, ``STAGE.LAYER.FEATURE in CHOICE, CHOICE`` or
-        ``globals.FEATURE = CHOICE``. A column of the user's own table may name the place (``n_1 = 2``).
+        ``globals.FEATURE = CHOICE``. A ``*`` for the stage means every stage that has the feature, or every stage for
+        ``*.depth``. A column of the user's own table may name the place (``n_1 = 2``).
 
     Raises
     ------
@@ -54,7 +56,7 @@ def fix_parts(space: Space, parts: Sequence[str]) -> Space:
     216
     """
     stages = list(space.stages)
-    for text in parts:
+    for text in (one for part in parts for one in _in_every_stage(space, part)):
         u, change = _read(space, text)
         where = f"{_WHERE} {text!r}"
         if isinstance(change, Limit):
@@ -137,6 +139,26 @@ def _with_depths(stage: Stage, depths: tuple[int, ...], where: str) -> Stage:
     if stage.modules is None:
         return replace(stage, depths=depths)
     return replace(stage, depths=depths, modules=tuple(m for m in stage.modules if len(m) in depths))
+
+
+def _in_every_stage(space: Space, text: str) -> list[str]:
+    """The part in each stage that has its feature, if the stage is ``*``; else the part alone."""
+    place, equals, _ = text.partition("=")
+    head, _, rest = place.strip().partition(".")
+    if head != "*" or not rest or (not equals and " in " not in text):
+        return [text]
+    name = rest.split(" in ")[0].strip().rpartition(".")[2]
+    named = [
+        s.name
+        for s in space.stages
+        if not s.is_globals and (name == "depth" or any(f.name == name for f in s.features))
+    ]
+    if not named:
+        allowed = dict.fromkeys(f.name for stage in space.stages for f in stage.features)
+        raise SpaceError(
+            f"no stage has a feature {name!r}", where=f"{_WHERE} {text[:80]!r}", allowed=list(allowed)
+        )
+    return [f"{one}{text.strip()[1:]}" for one in named]
 
 
 def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
 from nasbuild.predictor.additive_gp._entries import Entries, hash_key, joined
+from nasbuild.predictor.additive_gp._expected_terms import EXPECTED
 from nasbuild.predictor.additive_gp._term_rows import Rows, rows_of
 from nasbuild.predictor.additive_gp._terms import ALONG, SINGLE, Terms, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
@@ -206,15 +207,16 @@ def design(
     parts
         Names of terms of single parts (`part_term`) to add, beside those along stages; None for neither.
     sizes
-        Expected sizes of all effects, for terms of these.
+        Expected sizes of all effects, for terms of these alone.
     """
     terms, groups = Terms(space, passing, parts is not None, sizes), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
+    # Terms of counts give all choices effects of one size: beside expected sizes they would call a harmless choice useful.
+    kinds = {*SINGLE, ALONG} if sizes is None else EXPECTED
     columns = [
         (name, np.unique(np.concatenate([found[name].keys for found in entries if name in found])))
         for name in dict.fromkeys(name for found in entries for name in found)
-        if name not in without
-        and (not single or kind(name) in SINGLE or kind(name) == ALONG or name in (parts or ()))
+        if name not in without and (not single or name in (parts or ()) or kind(name) in kinds)
     ]
     raw = rows_of(columns, entries, groups)
     n, mean = len(architectures), raw.means.sum(axis=0)

@@ -15,6 +15,7 @@ from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._distance_blend import blended
 from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
 from nasbuild.predictor.additive_gp._fit_singles import SinglesFit, fit_singles
+from nasbuild.predictor.additive_gp._improving_changes import improving_changes
 from nasbuild.predictor.additive_gp._interaction_kernels import (
     InteractionKernels,
     Variances,
@@ -26,7 +27,7 @@ from nasbuild.predictor.additive_gp._interaction_kernels import (
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import maximise_evidence
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
-from nasbuild.predictor.additive_gp._ruined_rows import own_scale, ruined_rows
+from nasbuild.predictor.additive_gp._ruined_rows import own_scale, rows_with_ruinous_change, ruined_rows
 from nasbuild.predictor.additive_gp._single_changes import rows_informative_of_scale, single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
@@ -56,6 +57,7 @@ def fit_additive_gp(
     passing: bool | None = None,
     like: AdditiveGP | None = None,
     noise: np.ndarray | None = None,
+    sign: int = 0,
 ) -> AdditiveGP:
     """Fit on architectures and labels (architectures,), which must not all be equal.
 
@@ -77,6 +79,9 @@ def fit_additive_gp(
     noise
         Known variance of the noise of each label, in its unit squared, (architectures,); 0 where nothing is known. It adds to
         the common noise, which is found. Tables of single changes don't use it.
+    sign
+        1 if high labels are better, -1 if low ones are, 0 if unknown. Single changes that improve on a reference which others
+        make worse then have no effect (`improving_changes`).
 
     Examples
     --------
@@ -87,7 +92,7 @@ def fit_additive_gp(
     """
     changes = single_changes(space, architectures) if like is None or like.joint is not None else None
     if changes is not None:
-        return _of_singles(space, architectures, labels, changes, recipe, seed, like)
+        return _of_singles(space, architectures, labels, changes, recipe, seed, like, sign)
     if like is not None:
         power, passing = like.warp.power, like.passing
     rng = np.random.default_rng(seed)
@@ -198,17 +203,21 @@ def _of_singles(
     recipe: AdditiveRecipe,
     seed: int,
     like: AdditiveGP | None,
+    sign: int,
 ) -> AdditiveGP:
     """The process of a table of single changes and joint rows."""
     assert changes.row is not None
     rng = np.random.default_rng(seed)
     passing = declared_identity(space) is not None and has_identity_layers(space)
     single, ruined = changes.counts <= 1, ruined_rows(labels, changes.row)
+    improving = improving_changes(labels, changes, ruined, sign)
+    labels = np.where(improving, labels[changes.row], labels)
     own = own_scale(labels, changes.row, single, ruined) if like is None else like.warp
     sizes = None if passing else expected_sizes(space, architectures, own.forward(labels), changes, ruined)
-    # Single changes come first. Ruined rows are known to the expected sizes only.
-    joint = rng.permutation(np.flatnonzero(~single & ~ruined))
-    rows = np.sort(np.concatenate([np.flatnonzero(single & ~ruined), joint])[: recipe.most_rows])
+    # Single changes come first. Joint rows that are ruined, or have a change that ruins the network alone, tell nothing.
+    told = ~single & ~ruined & ~rows_with_ruinous_change(space, architectures, changes, ruined)
+    joint = rng.permutation(np.flatnonzero(told))
+    rows = np.sort(np.concatenate([np.flatnonzero(single), joint])[: recipe.most_rows])
     architectures, labels = [architectures[i] for i in rows], labels[rows]
     changes = changes.among(rows)
     table, found = fit_singles(
@@ -220,6 +229,7 @@ def _of_singles(
         passing,
         own=replace(own, low=float(labels.min()), high=float(labels.max())),
         sizes=sizes,
+        ruined=ruined[rows],
         seed=seed,
         warp=None if like is None else like.warp,
     )

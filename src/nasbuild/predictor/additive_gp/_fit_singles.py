@@ -79,6 +79,7 @@ def fit_singles(
     *,
     own: Warp,
     sizes: tuple[np.ndarray, ...] | None,
+    ruined: np.ndarray,
     seed: int = 0,
     warp: Warp | None = None,
 ) -> tuple[Design, SinglesFit]:
@@ -97,6 +98,8 @@ def fit_singles(
         The scale that is assumed until joint rows show another (`own_scale`).
     sizes
         Expected sizes of all effects (`expected_sizes`), if there are terms of these.
+    ruined
+        Which single changes ruin the network, (rows,) bool. Their effects are as measured, but decide no variance.
     warp
         A scale that is known already; searched for if None.
     """
@@ -112,7 +115,7 @@ def fit_singles(
         for u, (stage, module) in enumerate(zip(space.stages, architectures[row].modules, strict=True))
     ]
     groups = group_stages(space, architectures)
-    problem = _Problem(space, table, parts, groups, labels, row, single, recipe, seed, sizes, own)
+    problem = _Problem(space, table, parts, groups, labels, row, single, ruined, recipe, seed, sizes, own)
     best = problem.attempt(warp or own, None)
     return table, problem.best_scale(best) if warp is None and not single.all() else best
 
@@ -128,6 +131,7 @@ class _Problem:
     labels: np.ndarray
     row: int
     single: np.ndarray
+    ruined: np.ndarray
     recipe: AdditiveRecipe
     seed: int
     sizes: tuple[np.ndarray, ...] | None
@@ -135,6 +139,12 @@ class _Problem:
 
     @cached_property
     def known(self) -> np.ndarray:
+        """Single changes from which variances are found."""
+        return np.flatnonzero(self.single & ~self.ruined)
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """Rows without noise: the reference and all single changes."""
         return np.flatnonzero(self.single)
 
     @cached_property
@@ -185,7 +195,7 @@ class _Problem:
     def best_scale(self, best: SinglesFit) -> SinglesFit:
         """The scale of highest density: the labels' own, or bent one way or the other from some excess on."""
         excess = self.labels - self.labels[self.row]
-        least, most = 2 * typical(excess[self.known]), 2 * float(np.abs(excess).max())
+        least, most = 2 * typical(excess[self.known]), 2 * float(np.abs(excess[~self.ruined]).max())
         own, std = self.own.power, self.own.std
         for power, first, step in (
             [(0.0, most, 1 / _STEP), (2.0, most, 1 / _STEP)]
@@ -203,7 +213,7 @@ class _Problem:
 
     def attempt(self, warp: Warp, start: SinglesFit | None) -> SinglesFit:
         """The fit on one scale, with variances optimised from those of ``start``."""
-        z, known, joint = warp.forward(self.labels), self.known, self.joint
+        z, known, joint = warp.forward(self.labels), self.exact, self.joint
         inverse = cho_factor(self.total[np.ix_(known, known)] + JITTER * np.eye(len(known)), lower=True)
         alpha = cho_solve(inverse, z[known])
         if not len(joint):
@@ -275,7 +285,8 @@ def anchored(table: Design, row: int) -> Design:
     """The design centred on a row instead of on the table's mean, so that all kernels are 0 there."""
     first = table.values.first
     at_row = [stage.of_row(row, int(first[-1])) for stage in table.values.stages]
-    whole = np.array(at_row).reshape(len(at_row), int(first[-1]))
+    # A stage without entries gives whole numbers.
+    whole = np.array(at_row, dtype=np.float64).reshape(len(at_row), int(first[-1]))
     means = tuple(whole[:, first[t] : first[t + 1]] for t in range(len(table.terms)))
     return Design(table.terms, table.values, means).less_means()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from nasbuild.predictor.additive_gp._warp import Warp
+from nasbuild.space import Architecture, Space, choice_key
+from nasbuild.table import Part, ReferenceChanges
 
 RUINED = 30.0
 """Multiple of the reference's label beyond which a network is ruined."""
@@ -22,6 +25,32 @@ def ruined_rows(labels: np.ndarray, row: int) -> np.ndarray:
     found = np.abs(labels) > RUINED * np.abs(labels[row])
     one_sign = labels.min() > 0 or labels.max() < 0
     return found if one_sign and found.mean() <= _MOST else np.zeros(len(labels), dtype=bool)
+
+
+def rows_with_ruinous_change(
+    space: Space, architectures: Sequence[Architecture], changes: ReferenceChanges, ruined: np.ndarray
+) -> np.ndarray:
+    """Which rows have a change that ruins the network alone, (rows,) bool.
+
+    Where such a row is not ruined as well, one of the two measurements is wrong, and effects can't add up.
+    """
+
+    def held(row: int) -> set[tuple[Part, Hashable]]:
+        return {(part, _choice(space, architectures[row], part)) for part in changes.parts[row]}
+
+    ruinous = {one for i in np.flatnonzero(ruined & (changes.counts == 1)) for one in held(int(i))}
+    if not ruinous:
+        return np.zeros(len(ruined), dtype=bool)
+    return np.array([not ruinous.isdisjoint(held(i)) for i in range(len(ruined))])
+
+
+def _choice(space: Space, architecture: Architecture, part: Part) -> Hashable:
+    """What an architecture has at a part: its choice, or its number of layers."""
+    module = architecture.modules[part.stage]
+    if part.layer is None or part.feature is None:
+        return len(module)
+    names = [feature.name for feature in space.stages[part.stage].features]
+    return choice_key(module[part.layer][names.index(part.feature)])
 
 
 def own_scale(labels: np.ndarray, row: int, single: np.ndarray, ruined: np.ndarray) -> Warp:

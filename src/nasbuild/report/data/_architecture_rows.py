@@ -68,7 +68,7 @@ class ArchitectureRows:
         measured: Sequence[dict[str, float]] | None = None,
         *,
         selected: int = 0,
-        by: str | None = None,
+        by: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Returns a row for each architecture.
 
@@ -77,8 +77,8 @@ class ArchitectureRows:
         measured
             Measured values by name of column for each architecture; by default those of the table.
         selected, by
-            How many of the first architectures were built for a high prediction of target ``by``. As in `Built.std`, its
-            deviation is widened there to allow for selection bias.
+            How many of the first architectures were built for good predictions of the targets ``by``. As in `Built.std`,
+            their deviations are widened there to allow for selection bias.
 
         Returns
         -------
@@ -103,7 +103,7 @@ class ArchitectureRows:
             open_ = ~np.isfinite(value)
             if name in targets and open_.any():
                 guess, spread, outside = fit.of(name).scorer.predict_and_flag(architectures)
-                if name == by:
+                if name in by:
                     spread[:selected] *= SELECTION_STD_FACTOR
                 value, std = np.where(open_, guess, value), np.where(open_, spread, std)
                 beyond |= outside & open_

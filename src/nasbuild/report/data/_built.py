@@ -31,7 +31,7 @@ def built_data(
     label_of = dict(zip(target_fit.labels.rows.tolist(), target_fit.labels.values.tolist(), strict=True))
     every = every or ArchitectureRows(fit)
     rows, rare = [], RarelyLabelled(fit, target_fit)
-    own = every.rows([b.architecture for b in built], selected=len(built), by=target_fit.target.name)
+    own = every.rows([b.architecture for b in built], selected=len(built), by=[target_fit.target.name])
     for n, (b, known) in enumerate(zip(built, own, strict=True)):
         row = fit.table.row_of.get(b.architecture)
         rows.append(

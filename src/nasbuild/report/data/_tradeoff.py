@@ -39,7 +39,9 @@ def tradeoff_data(fit: Fit, rows: ArchitectureRows, n: int) -> dict[str, Any]:
     architectures = list(front.architectures)
     known = {fit.table.row_of.get(a) for a in architectures}
     more = [fit.table.architectures[measured[i]] for i in best if measured[i] not in known]
-    found = rows.rows([*architectures, *more], selected=len(architectures), by=targets[0].target.name)
+    found = rows.rows(
+        [*architectures, *more], selected=len(architectures), by=[one.target.name for one in targets]
+    )
     measured_front = {fit.table.architectures[measured[i]] for i in np.flatnonzero(on_front)}
     for position, (row, architecture) in enumerate(zip(found, [*architectures, *more], strict=True)):
         built = position < len(architectures)

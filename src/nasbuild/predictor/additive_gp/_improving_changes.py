@@ -1,0 +1,55 @@
+"""Single changes that improve on a reference which nearly all others make worse: what they are taken for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nasbuild.predictor.additive_gp._ruined_rows import ruined_rows
+from nasbuild.predictor.additive_gp._single_changes import single_changes
+from nasbuild.space import Architecture, Space
+from nasbuild.table import ReferenceChanges
+
+_MOST = 0.1  # of what all others lose together; of a larger gain, the reference is no optimum
+
+
+def improving_changes(
+    labels: np.ndarray, changes: ReferenceChanges, ruined: np.ndarray, sign: int
+) -> np.ndarray:
+    """Which single changes improve on a reference that is nearly the best, (rows,) bool.
+
+    A trained network is near an optimum of what it was trained for. Changes that improve it on some test set share few
+    directions, so their gains do not add up. A builder would choose all of them together. None is found where the gains
+    together are more than a tenth of the losses: there the reference is no optimum, or the labels are noisy.
+
+    Parameters
+    ----------
+    changes
+        Of the rows; its ``row`` is the measured reference.
+    ruined
+        Rows that do not count, (rows,) bool.
+    sign
+        1 if high labels are better, -1 if low ones are; 0 if that is unknown, then none is found.
+    """
+    gain = sign * (labels - labels[changes.row])
+    single = (changes.counts == 1) & ~ruined
+    better, worse = single & (gain > 0), single & (gain < 0)
+    return better if gain[better].sum() <= -_MOST * gain[worse].sum() else np.zeros(len(labels), dtype=bool)
+
+
+def count_improving_changes(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray, sign: int
+) -> int:
+    """How many single changes of a table are taken for changes without effect; 0 for other tables.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import count_improving_changes
+    >>> count_improving_changes(space, architectures, labels, 1)  # drawn from the whole space
+    0
+    """
+    changes = single_changes(space, architectures)
+    if changes is None or changes.row is None:
+        return 0
+    return int(improving_changes(labels, changes, ruined_rows(labels, changes.row), sign).sum())
