@@ -13,6 +13,7 @@ from nasbuild.api._fit import Fit, with_verbs
 from nasbuild.api._graph_fit import GraphFit, as_graph_fit, fit_graph_table
 from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
+from nasbuild.errors import TargetError
 from nasbuild.predictor import AnyRecipe, OperatorRecipe
 from nasbuild.score import MAX_MODULES, Progress, fit_rows
 from nasbuild.score import Fit as ScoreFit
@@ -46,6 +47,7 @@ def fit(
     workers: int = ...,
     baselines: bool = ...,
     skip_bad: bool = ...,
+    proxy: str | Sequence[str] = ...,
     progress: bool | Progress = ...,
 ) -> Fit: ...
 def fit(
@@ -59,6 +61,7 @@ def fit(
     workers: int = 1,
     baselines: bool = True,
     skip_bad: bool = False,
+    proxy: str | Sequence[str] = (),
     progress: bool | Progress = False,
 ) -> Fit | GraphFit:
     """Learn from a table of evaluated architectures which modules are worth having.
@@ -87,6 +90,10 @@ def fit(
         Measure ridge regression and LightGBM on the same rows, for the verdict.
     skip_bad
         Leave out rows for which an equation has no finite value.
+    proxy
+        Cheap metrics that may go with the targets, such as accuracy after a short training. Rows that have only the proxy
+        are learnt from as well. Of several, the one that held-out labels confirm most is used; one that they do not
+        confirm costs nothing. Recipe ``"default"`` only.
     progress
         True for a bar; or what to call with the current activity, how much of it is done, and the total.
 
@@ -111,7 +118,10 @@ def fit(
         "workers": whole(workers, "workers"),
         "baselines": baselines,
     }
+    cheap = texts(proxy, "proxy")
     if isinstance(table, GraphTable):
+        if cheap:
+            raise TargetError("networks are learnt without a proxy", todo="leave proxy out")
         with reporting(progress) as report:
             return fit_graph_table(table, wanted, recipe, progress=report, **settings)
     if not isinstance(table, Table):
@@ -120,7 +130,7 @@ def fit(
             fit_rows(source, space) if isinstance(source, ScoreFit) or is_fit_folder(source) else source
             for source in sources
         ]
-        table = read_tables(held, space, metrics=wanted if space is None else None)
+        table = read_tables(held, space, metrics=[*wanted, *cheap] if space is None else None)
     with reporting(progress) as report:
         found = score_fit(
             table,
@@ -128,6 +138,7 @@ def fit(
             recipe=checked_recipe(recipe),
             max_modules=whole(max_modules, "max_modules"),
             skip_bad=skip_bad,
+            proxies=cheap,
             progress=report,
             **settings,
         )

@@ -71,6 +71,14 @@ def fit(
             "--baselines/--no-baselines", help="also measure ridge regression and LightGBM on the same table"
         ),
     ] = True,
+    proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="PROXY",
+            help="cheap metric that may go with the target; rows with it alone are learnt from as well; may be repeated",
+        ),
+    ] = None,
     costs: CostsOption = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
@@ -83,7 +91,9 @@ def fit(
     out = Output(as_json)
     # Before torch is loaded, which takes seconds.
     ensure_free(out_folder, overwrite=overwrite)
-    table = None if graphs is not None else read(space, data, merge, skip_bad, costs, target)
+    table = (
+        None if graphs is not None else read(space, data, merge, skip_bad, costs, [*target, *(proxies or ())])
+    )
 
     from nasbuild.cli._explain import print_step, print_trust, print_words
     from nasbuild.cli._graph_commands import fit_graphs
@@ -91,9 +101,10 @@ def fit(
     from nasbuild.score import absent_baselines, fit, save_fit
 
     if graphs is not None:
-        if recipe_name != "default" or ids is not None:
+        if recipe_name != "default" or ids is not None or proxies:
             raise NasbuildError(
-                "--graphs has one recipe and uses all rows", todo="leave --recipe and --ids out"
+                "--graphs has one recipe, uses all rows and no proxy",
+                todo="leave --recipe, --ids and --with out",
             )
         fit_graphs(
             out,
@@ -123,16 +134,19 @@ def fit(
             workers=workers,
             baselines=baselines,
             skip_bad=skip_bad,
+            proxies=proxies or (),
             progress=progress,
         )
     save_fit(fitted, out_folder, overwrite=overwrite)
     for name in absent_baselines() if baselines else ():
         out.line(f"note: {name} is not installed, so it was not measured as a baseline", "yellow")
     for note in table.notes:
+        if proxies and note.kind == "missing":
+            continue  # rows with a proxy alone are learnt from, and the verdict counts them
         out.line(f"note: {note.text}", "yellow")
     for target_fit in fitted.targets:
         # A metric that is missing has a note of the table already; an equation has none.
-        missing = () if target_fit.target.name in table.metrics else target_fit.labels.missing
+        missing = () if proxies or target_fit.target.name in table.metrics else target_fit.labels.missing
         for kind, rows in (("missing", missing), ("not finite", target_fit.labels.undefined)):
             if rows:
                 out.line(

@@ -175,6 +175,32 @@ class NextStep(_Record):
     """The command for this step, if there is one."""
 
 
+class ProxyWorth(_Record):
+    """What a cheap metric was worth for a target, measured on held-out rows of the target."""
+
+    proxy: str
+    used: bool
+    """Whether the fit uses it."""
+    labels: int
+    """Number of its labels."""
+    alone: int
+    """Number of these in rows without a label of the target."""
+    fitted: int
+    """Number of these that were learnt from."""
+    correlation: float | None
+    """SRCC of both metrics over the rows that have both; null where fewer than three do."""
+    nats: float
+    """By how many nats it raises the log density of a held-out label, in the mean."""
+    error: float
+    """Standard error of that mean."""
+    evidence: float
+    """By how many nats the labels of the target favour a link to it over none."""
+    prediction: dict[str, Any]
+    """Held-out SRCC of the prediction, `with` the proxy and `without` it."""
+    modules: dict[str, Any]
+    """Held-out SRCC of the summed module scores, likewise."""
+
+
 class TargetTrust(_Record):
     """How reliable a fit of a target is on held-out rows."""
 
@@ -187,6 +213,8 @@ class TargetTrust(_Record):
     """Number of labels."""
     better_baseline: str | None
     """Recipe of the baseline that is better on this table; null if none is."""
+    proxies: list[ProxyWorth] = []
+    """What each cheap metric of `--with` was worth."""
 
 
 class SpaceTarget(_Record):

@@ -33,6 +33,7 @@ from nasbuild.predictor._settings import BaselineName
 from nasbuild.predictor._threads import one_thread
 from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
+from nasbuild.predictor.additive_gp._fit_proxy import fit_with_proxy
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._improving_changes import count_improving_changes
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
@@ -82,6 +83,7 @@ __all__ = [
     "fit_additive_gp",
     "fit_ensembles",
     "fit_member",
+    "fit_with_proxy",
     "last_node_norms",
     "one_thread",
     "outputs",

@@ -19,7 +19,7 @@ The examples of this room start from
 """
 
 from nasbuild._atomic_write import FIT_FILE
-from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive
+from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive, fit_additive_with_proxy
 from nasbuild.score._any_fit import AnyFit, AnyTargetFit
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
@@ -42,8 +42,10 @@ from nasbuild.score._held_out import (
     count_tested_joint,
     evidence_of,
 )
+from nasbuild.score._known_noise import known_noise
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._prediction_rows import prediction_rows
+from nasbuild.score._proxy import ProxyLabels, ProxyWorth
 from nasbuild.score._restricted_fit import restrict_fit
 from nasbuild.score._rows_without_values import rows_without_values, with_failures
 from nasbuild.score._scorer import Scorer, sums_of_combinations
@@ -79,6 +81,8 @@ __all__ = [
     "PartOrder",
     "Prediction",
     "Progress",
+    "ProxyLabels",
+    "ProxyWorth",
     "Scorer",
     "StageScores",
     "SuspectLabel",
@@ -96,12 +100,14 @@ __all__ = [
     "feature_scores",
     "fit",
     "fit_additive",
+    "fit_additive_with_proxy",
     "fit_baseline",
     "fit_baselines",
     "fit_failures",
     "fit_model",
     "fit_rows",
     "fit_scorers",
+    "known_noise",
     "label_statistics",
     "load_fit",
     "measure_trust",

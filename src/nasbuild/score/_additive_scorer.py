@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from nasbuild.predictor import (
     Pairs,
     Warp,
     fit_additive_gp,
+    fit_with_proxy,
     one_thread,
     ruined_rows,
     single_changes,
@@ -26,12 +28,15 @@ from nasbuild.score._held_out import (
     joint_rows,
     rows_to_hold_out,
 )
+from nasbuild.score._proxy import ProxyLabels
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
+from nasbuild.table import UnseenChoice, unseen_choices
 
 _PSEUDO_ROWS = 10
 _FACTOR_LIMITS = 0.5, 3.0
 _SHARE_STD = 0.5
+_LEAST_DEVIATION = 1e-6  # of a label whose density is asked for
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +66,12 @@ class AdditiveScorer(Scorer):
     @property
     def n_fitted(self) -> int:
         return len(self.gp.rows)
+
+    @cached_property
+    def unseen(self) -> tuple[UnseenChoice, ...]:
+        """Choices and depths that no architecture learnt from has; those of a proxy's rows are known."""
+        known = self.architectures if self.gp.proxy is None else (*self.architectures, *self.gp.architectures)
+        return unseen_choices(self.space, known)
 
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.gp.score(stage, codes)
@@ -138,13 +149,14 @@ def fit_additive(
     recipe: AdditiveRecipe,
     *,
     seed: int = 0,
+    noise: np.ndarray | None = None,
     sign: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """Fit on all rows, then without each fold in turn to measure trust and to calibrate deviations.
 
     The fits without a fold reuse the power of the label warp and the decision about identity layers. They find everything
-    else themselves, the variances on one part of the rows.
+    else themselves, the variances on one part of the rows. ``noise`` is known variance of each label, (architectures,).
 
     Parameters
     ----------
@@ -164,29 +176,89 @@ def fit_additive(
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
-        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, sign=sign)
+        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, noise=noise, sign=sign)
         step_done()
-        parts, distances, fold_residuals, splits = [], [], [], folds(space, architectures, recipe.folds, seed)
-        for train, test in splits:
-            held = [architectures[i] for i in test]
-            part = fit_additive_gp(
+
+        def without(train: np.ndarray, _: list[Architecture]) -> AdditiveGP:
+            rows = [architectures[i] for i in train]
+            return fit_additive_gp(
                 space,
-                [architectures[i] for i in train],
+                rows,
                 _made_distinct(labels, train),
                 of_fold,
                 seed=seed,
                 like=gp,
+                noise=_some(noise, train),
                 sign=sign,
             )
-            mean, expected, variance, hops = part.held_out(held)
-            warped = part.warp.forward(labels[test])
-            # As in `AdditiveGP.sum_latent`, without a second solve.
-            distances.append(np.abs(warped - mean) / np.sqrt(variance + (expected - mean) ** 2))
-            fold_residuals.append(
-                _FoldResiduals(part.warp, mean, expected - mean, warped - mean, np.sqrt(variance))
+
+        return _calibrated(space, architectures, labels, gp, without, recipe, seed, step_done)
+
+
+def fit_additive_with_proxy(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    proxy: ProxyLabels,
+    recipe: AdditiveRecipe,
+    *,
+    seed: int = 0,
+    noise: np.ndarray | None = None,
+    step_done: Callable[[], None] = lambda: None,
+) -> tuple[AdditiveScorer, list[HeldOut]]:
+    """As `fit_additive`, learnt from a proxy as well. The labels of the proxy of held-out rows are held out, too.
+
+    Examples
+    --------
+    >>> from nasbuild.score import ProxyLabels, fit_additive_with_proxy
+    >>> proxy = ProxyLabels("loss", table.architectures, table.columns["loss"])
+    >>> scorer, parts = fit_additive_with_proxy(
+    ...     space, table.architectures[:20], labels[:20], proxy, recipe("default", folds=3)
+    ... )
+    >>> scorer.n_fitted, len(parts), scorer.gp.proxy.count
+    (20, 3, 41)
+    """
+    of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
+    with one_thread():
+        every = proxy.architectures, proxy.labels
+        gp = fit_with_proxy(space, architectures, labels, every, recipe, seed=seed, noise=noise)
+        step_done()
+
+        def without(train: np.ndarray, held: list[Architecture]) -> AdditiveGP:
+            known = proxy.without(held)
+            rows, cheap = [architectures[i] for i in train], (known.architectures, known.labels)
+            distinct = _made_distinct(labels, train)
+            return fit_with_proxy(
+                space, rows, distinct, cheap, of_fold, seed=seed, like=gp, noise=_some(noise, train)
             )
-            parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
-            step_done()
+
+        return _calibrated(space, architectures, labels, gp, without, recipe, seed, step_done)
+
+
+def _calibrated(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    gp: AdditiveGP,
+    without: Callable[[np.ndarray, list[Architecture]], AdditiveGP],
+    recipe: AdditiveRecipe,
+    seed: int,
+    step_done: Callable[[], None],
+) -> tuple[AdditiveScorer, list[HeldOut]]:
+    """Calibrate a process on the folds; ``without`` fits the training rows of a fold, given the held-out architectures."""
+    parts, distances, fold_residuals = [], [], []
+    for train, test in folds(space, architectures, recipe.folds, seed):
+        held = [architectures[i] for i in test]
+        part = without(train, held)
+        mean, expected, variance, hops = part.held_out(held)
+        warped = part.warp.forward(labels[test])
+        # As in `AdditiveGP.sum_latent`, without a second solve.
+        distances.append(np.abs(warped - mean) / np.sqrt(variance + (expected - mean) ** 2))
+        fold_residuals.append(
+            _FoldResiduals(part.warp, mean, expected - mean, warped - mean, np.sqrt(variance))
+        )
+        parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
+        step_done()
     if gp.joint is not None and _untested(space, architectures):
         # Held-out single changes say nothing about how effects add up.
         return AdditiveScorer(space, tuple(architectures), labels, gp), parts
@@ -194,12 +266,17 @@ def fit_additive(
     for k, (part, residuals) in enumerate(zip(parts, fold_residuals, strict=True)):
         width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
         share = interaction_share([c for j, c in enumerate(fold_residuals) if j != k])
+        left = residuals.residual - share * residuals.interactions
+        wide = np.maximum(residuals.deviation, _LEAST_DEVIATION)
         parts[k] = replace(
             part,
             prediction=residuals.warp.back(residuals.mean + share * residuals.interactions),
             inside=distances[k] <= DEVIATIONS * width,
-            residual=residuals.residual - share * residuals.interactions,
+            residual=left,
             deviation=residuals.deviation,
+            density=-0.5 * (left / wide) ** 2
+            - np.log(np.sqrt(2 * np.pi) * wide)
+            + residuals.warp.log_slopes(labels[part.test]),
         )
     gp = replace(gp, spread=calibration_factor(np.concatenate(distances)))
     if _confirms_interactions(space, architectures):
@@ -277,3 +354,7 @@ def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:
     """Whether the table has too few joint rows to test how effects add up."""
     joint = joint_rows(space, architectures)
     return joint is not None and len(joint) < LEAST_JOINT
+
+
+def _some(noise: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if noise is None else noise[rows]

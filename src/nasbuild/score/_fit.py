@@ -17,7 +17,9 @@ from nasbuild.score._failures import Failures
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
+from nasbuild.score._known_noise import known_noise
 from nasbuild.score._pair_order import pair_order
+from nasbuild.score._proxy import proxy_labels, refuse_proxies
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._seen_modules import seen_modules
 from nasbuild.score._share_beyond_table import share_beyond
@@ -157,6 +159,8 @@ class Fit(ByTarget[TargetFit]):
         Stages with more modules were searched for their best and worst ones.
     versions
         Versions of the packages that made a loaded fit.
+    proxies
+        Names of the proxies that were tried: cheap metrics or equations of them.
     failures
         Where evaluations fail, for what is built and proposed from this fit; not saved in a fit folder.
 
@@ -175,6 +179,7 @@ class Fit(ByTarget[TargetFit]):
     targets: tuple[TargetFit, ...]
     max_modules: int = MAX_MODULES
     versions: dict[str, str] = field(default_factory=dict, compare=False)
+    proxies: tuple[str, ...] = ()
     failures: Failures | None = field(default=None, compare=False)
 
     @property
@@ -219,6 +224,7 @@ def fit(
     workers: int = 1,
     baselines: bool = True,
     skip_bad: bool = False,
+    proxies: Sequence[str] = (),
     progress: Progress = lambda *_: None,
 ) -> Fit:
     """Fit a model for each target, score the modules of every stage, and measure trust on held-out rows.
@@ -241,6 +247,9 @@ def fit(
         Measure ridge regression and LightGBM on the same folds, for the verdict.
     skip_bad
         Skip rows for which an equation has no finite value.
+    proxies
+        Cheap metrics, or equations of metrics, that may go with the targets. Rows with a proxy alone are learnt from as
+        well. Recipe ``default`` tries each, and uses the one that held-out labels of the target confirm most.
     progress
         Called with the current step, the work done in it, and its total work.
 
@@ -291,12 +300,17 @@ def fit(
     space = table.space
     architectures = [tuple(table.architectures[i] for i in label.rows) for label in found]
     problems = [(some, label.values) for some, label in zip(architectures, found, strict=True)]
+    cheap = proxy_labels(proxies, table, found)
+    if cheap:
+        refuse_proxies(recipe, space, [*architectures, *(proxy.architectures for proxy in cheap)])
     fitted = fit_scorers(
         space,
         problems,
         recipe,
         seed=seed,
         workers=workers,
+        proxies=cheap,
+        noises=[known_noise(label, table) for label in found],
         signs=[label.target.sign for label in found],
         progress=lambda done, total: progress("fitting", done, total),
     )
@@ -334,13 +348,15 @@ def fit(
             better_part=better_parts(fit.parts, label.values, sign),
             pairs=pair_order(fit.parts, label.values),
             beyond=share_beyond(fit.scorer, label.values, sign, seed),
+            proxies=fit.worth,
             improving=count_improving_changes(space, problem[0], label.values, sign)
             if isinstance(recipe, AdditiveRecipe)
             else 0,
         )
         scorer = fit.scorer.with_limits(label.target.limits)
         target_fits.append(TargetFit(label.target, label, scorer, tuple(stages), tuple(features), trust))
-    return Fit(table, recipe, seed, tuple(target_fits), max_modules)
+    names = tuple(proxy.name for proxy in cheap)
+    return Fit(table, recipe, seed, tuple(target_fits), max_modules, proxies=names)
 
 
 @one_thread()

@@ -18,13 +18,14 @@ from nasbuild.predictor import (
     fit_ensembles,
     single_changes,
 )
-from nasbuild.score._additive_scorer import fit_additive
+from nasbuild.score._additive_scorer import fit_additive, fit_additive_with_proxy
 from nasbuild.score._better_method import Baseline
 from nasbuild.score._choice_effects import choice_effects
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._held_out import HeldOut, evidence_of
 from nasbuild.score._pair_order import pair_order
+from nasbuild.score._proxy import ProxyLabels, ProxyWorth, with_best_used, worth_of
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
@@ -37,7 +38,7 @@ Problem = tuple[tuple[Architecture, ...], np.ndarray]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer, and predictions for held-out rows.
+    """A scorer, predictions for held-out rows, and what each proxy was worth.
 
     Examples
     --------
@@ -48,6 +49,7 @@ class Fitted:
 
     scorer: Scorer
     parts: list[HeldOut]
+    worth: tuple[ProxyWorth, ...] = ()
 
 
 def fit_scorers(
@@ -57,6 +59,8 @@ def fit_scorers(
     *,
     seed: int = 0,
     workers: int = 1,
+    proxies: Sequence[ProxyLabels] = (),
+    noises: Sequence[np.ndarray | None] = (),
     signs: Sequence[int] | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Fitted]:
@@ -66,6 +70,10 @@ def fit_scorers(
     ----------
     signs
         For each target, 1 if high labels are better, -1 if low ones are; None if unknown.
+    proxies
+        Tried one by one. Of those that the labels confirm, the best is used (recipe ``default`` only).
+    noises
+        Known variances of each target's labels (`known_noise`), which the same recipe uses.
 
     Raises
     ------
@@ -96,7 +104,7 @@ def fit_scorers(
             scorer = GNNScorer(space, ensemble, architectures, labels)
             found.append(Fitted(scorer, scorer.held_out()))
         return found
-    steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
+    steps = [(1 + len(proxies)) * (1 + min(recipe.folds, len(labels))) for _, labels in problems]
     done = 0
 
     def step_done() -> None:
@@ -105,15 +113,43 @@ def fit_scorers(
         progress(done, sum(steps))
 
     found = []
-    for (architectures, labels), sign in zip(problems, signs or [0] * len(problems), strict=True):
+    each = zip(problems, noises or [None] * len(problems), signs or [0] * len(problems), strict=True)
+    for (architectures, labels), noise, sign in each:
         if isinstance(recipe, AdditiveRecipe):
-            fitted = fit_additive(
-                space, architectures, labels, recipe, seed=seed, sign=sign, step_done=step_done
-            )
+            problem = architectures, labels
+            found.append(_fit_additive(space, problem, recipe, proxies, noise, sign, seed, step_done))
         else:
             fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
-        found.append(Fitted(*fitted))
+            found.append(Fitted(*fitted))
     return found
+
+
+def _fit_additive(
+    space: Space,
+    problem: Problem,
+    recipe: AdditiveRecipe,
+    proxies: Sequence[ProxyLabels],
+    noise: np.ndarray | None,
+    sign: int,
+    seed: int,
+    step_done: Callable[[], None],
+) -> Fitted:
+    """Fit without a proxy and with each, and keep what held-out rows confirm."""
+    scorer, parts = fit_additive(
+        space, *problem, recipe, seed=seed, noise=noise, sign=sign, step_done=step_done
+    )
+    tried = [
+        fit_additive_with_proxy(space, *problem, proxy, recipe, seed=seed, noise=noise, step_done=step_done)
+        for proxy in proxies
+    ]
+    worth = []
+    for proxy, (linked, of_proxy) in zip(proxies, tried, strict=True):
+        link = linked.gp.proxy
+        assert link is not None
+        worth.append(worth_of(proxy, problem, of_proxy, parts, fitted=link.count, evidence=link.evidence))
+    worth = with_best_used(worth)
+    best = next((found for found, one in zip(tried, worth, strict=True) if one.used), (scorer, parts))
+    return Fitted(*best, worth)
 
 
 def fit_baselines(

@@ -84,6 +84,9 @@ class HeldOut:
     residual, deviation
         Residual of each label (label minus y'), and its predicted deviation with noise, (test,) each. They are on the
         scale on which scores add up, with labels of deviation 1; None where there is no such scale.
+    density
+        Log density of each label by its prediction and its deviation before calibration, in nats, (test,); None where there
+        is none. A method that is too sure of itself pays for it here.
 
     Examples
     --------
@@ -100,6 +103,7 @@ class HeldOut:
     inside: np.ndarray | None = None
     residual: np.ndarray | None = None
     deviation: np.ndarray | None = None
+    density: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

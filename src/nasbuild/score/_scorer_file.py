@@ -23,6 +23,7 @@ from nasbuild.predictor import (
 from nasbuild.score._additive_scorer import AdditiveScorer
 from nasbuild.score._fit_scorers import Problem
 from nasbuild.score._gnn_scorer import GNNScorer
+from nasbuild.score._proxy import ProxyLabels
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import Boosted, FoldedScorer, Linear
 from nasbuild.space import Space, graph_schema
@@ -41,9 +42,16 @@ def scorers_to_bytes(scorers: Sequence[Scorer]) -> bytes:
 
 
 def scorers_from_bytes(
-    data: bytes, space: Space, recipe: AnyRecipe, problems: Sequence[Problem], where: str
+    data: bytes,
+    space: Space,
+    recipe: AnyRecipe,
+    problems: Sequence[Problem],
+    where: str,
+    proxies: Sequence[ProxyLabels | None] = (),
 ) -> list[Scorer]:
     """The scorers of `scorers_to_bytes`, equal to the bit.
+
+    ``proxies`` has the proxy that each target's scorer was learnt with, if any was.
 
     Raises
     ------
@@ -70,8 +78,10 @@ def scorers_from_bytes(
             raise FitError(f"has an array {name[:80]!r} that belongs to no target", where=where)
         parts[target][rest] = array
     return [
-        _scorer(own, space, recipe, problem, where)
-        for own, problem in zip(parts.values(), problems, strict=True)
+        _scorer(own, space, recipe, problem, where, proxy)
+        for own, problem, proxy in zip(
+            parts.values(), problems, proxies or [None] * len(problems), strict=True
+        )
     ]
 
 
@@ -84,11 +94,22 @@ def _arrays(scorer: Scorer) -> dict[str, np.ndarray]:
 
 
 def _scorer(
-    arrays: dict[str, np.ndarray], space: Space, recipe: AnyRecipe, problem: Problem, where: str
+    arrays: dict[str, np.ndarray],
+    space: Space,
+    recipe: AnyRecipe,
+    problem: Problem,
+    where: str,
+    proxy: ProxyLabels | None,
 ) -> Scorer:
     architectures, labels = problem
     if isinstance(recipe, AdditiveRecipe):
-        gp = additive_gp_from_arrays(arrays, space, architectures, where)
+        gp = additive_gp_from_arrays(
+            arrays,
+            space,
+            architectures,
+            where,
+            None if proxy is None else (proxy.architectures, proxy.labels),
+        )
         return AdditiveScorer(space, architectures, labels, gp)
     models: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from nasbuild._atomic_write import FIT_FILE
 from nasbuild.errors import FitError, NasbuildError
@@ -16,6 +18,7 @@ from nasbuild.predictor import AnyRecipe
 from nasbuild.score._fit import Fit, TargetFit
 from nasbuild.score._fit_file import MODEL, FitFile, TargetEntry, TrustEntry
 from nasbuild.score._module_rows import modules_from_arrow, modules_to_arrow, write_arrow
+from nasbuild.score._proxy import ProxyLabels, proxy_labels
 from nasbuild.score._scorer_file import scorers_from_bytes, scorers_to_bytes
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.score._trust import Trust
@@ -39,6 +42,7 @@ class SpaceFitFile(FitFile[SpaceTargetEntry]):
     kind: Literal["space"]  # pyright: ignore[reportIncompatibleVariableOverride]: read only
     space: dict[str, Any]
     max_modules: int
+    proxies: list[str] = Field(default_factory=list)
 
 
 def write_space_files(fit: Fit, folder: Path) -> None:
@@ -65,7 +69,11 @@ def describe_space_fit(fit: Fit, fields: dict[str, Any]) -> SpaceFitFile:
         for one in fit.targets
     ]
     return SpaceFitFile(
-        **fields, targets=targets, space=space_to_dict(fit.space), max_modules=fit.max_modules
+        **fields,
+        targets=targets,
+        space=space_to_dict(fit.space),
+        max_modules=fit.max_modules,
+        proxies=list(fit.proxies),
     )
 
 
@@ -102,13 +110,26 @@ def read_space_fit(
         except NasbuildError as error:
             raise FitError(f"is damaged ({error})", where=str(folder / FIT_FILE)) from None
     problems = [(tuple(table.architectures[i] for i in label.rows), label.values) for _, label in found]
-    scorers = scorers_from_bytes(contents[MODEL], space, recipe, problems, str(folder / MODEL))
+    try:
+        proxies = proxy_labels(file.proxies, table, [label for _, label in found])
+    except NasbuildError as error:
+        raise FitError(f"is damaged ({error})", where=str(folder / FIT_FILE)) from None
+    used = [_used_proxy(one.trust, proxies) for one in trust]
+    scorers = scorers_from_bytes(contents[MODEL], space, recipe, problems, str(folder / MODEL), used)
     target_fits = []
     for (target, label), scorer, entry in zip(found, scorers, trust, strict=True):
         scored = tuple(stages[target.name, u] for u in range(len(space.stages)))
         scorer = scorer.with_limits(target.limits)
         target_fits.append(TargetFit(target, label, scorer, scored, entry.features, entry.trust))
-    return Fit(table, recipe, file.seed, tuple(target_fits), file.max_modules, file.versions)
+    return Fit(
+        table, recipe, file.seed, tuple(target_fits), file.max_modules, file.versions, tuple(file.proxies)
+    )
+
+
+def _used_proxy(trust: Trust, proxies: Sequence[ProxyLabels]) -> ProxyLabels | None:
+    """The proxy that the fit of a target uses; None without one."""
+    names = {one.proxy for one in trust.proxies if one.used}
+    return next((proxy for proxy in proxies if proxy.name in names), None)
 
 
 def _read_modules(

@@ -18,6 +18,7 @@ from nasbuild.score._held_out import (
     rows_to_hold_out,
 )
 from nasbuild.score._pair_order import times_in_100
+from nasbuild.score._proxy import ProxyWorth, worth_text
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
 from nasbuild.score._suspect_labels import SuspectLabel
@@ -80,6 +81,8 @@ class Trust:
         The main results in sentences.
     joint
         In a table of single changes, the number of joint rows, on which trust is measured; None for other tables.
+    proxies
+        What each proxy was worth, used or not.
 
     Examples
     --------
@@ -107,6 +110,7 @@ class Trust:
     better: str | None
     verdict: str
     joint: int | None = None
+    proxies: tuple[ProxyWorth, ...] = ()
 
     def __repr__(self) -> str:
         covered = "" if self.coverage is None else f", 90 % intervals hold {self.coverage:.0%}"
@@ -126,6 +130,7 @@ def measure_trust(
     better_part: Sequence[PartOrder] = (),
     pairs: float | None = None,
     beyond: float | None = None,
+    proxies: Sequence[ProxyWorth] = (),
     improving: int = 0,
 ) -> Trust:
     """The trust in a scorer, from its evidence on held-out rows.
@@ -161,6 +166,7 @@ def measure_trust(
     else:
         labels = _labels_text(scorer) if joint is None else _joint_text(scorer, joint, tested, improving)
         verdict = _verdict(level, evidence, labels, baselines, better, better_part, pairs)
+    verdict = " ".join([verdict, *([worth_text(proxies)] if proxies else [])])
     return Trust(
         evidence.hops,
         evidence.prediction,
@@ -180,6 +186,7 @@ def measure_trust(
         better,
         verdict,
         joint,
+        tuple(proxies),
     )
 
 

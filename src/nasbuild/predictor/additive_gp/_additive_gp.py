@@ -177,7 +177,7 @@ class AdditiveGP(ModuleShares):
             modules = group_codes(own)
             rows.append(scaled_rows(self.terms, [grouped_entries(self._terms, u, modules)], [modules]))
         return self.interaction.pairs(
-            rows, self.alpha * (self.interaction_variance * self.slope * self.interaction_share)
+            rows, self.alpha * self._of_pairs * (self.slope * self.interaction_share)
         )
 
     @property
@@ -195,13 +195,24 @@ class AdditiveGP(ModuleShares):
 
     def _covariance(self) -> np.ndarray:
         n = len(self.architectures)
+        if self.proxy is not None:
+            return np.add(
+                *self.proxy.covariances(
+                    self._design,
+                    self.theta,
+                    self.interaction,
+                    self.interaction_variance,
+                    self.radials,
+                    self._row_noise,
+                )
+            )
         additive, *distances = covariances(
             self._design, (self.theta, *(radial.theta for radial in self.radials)), n
         )
         if self.joint is not None:
             return additive + joint_covariance(self.joint, self._parts, self.noise)
         return additive + residual_covariance(
-            self.interaction, self.interaction_variance, self.radials, distances, self.noise, n
+            self.interaction, self.interaction_variance, self.radials, distances, self._row_noise, n
         )
 
     @cached_property
@@ -214,6 +225,15 @@ class AdditiveGP(ModuleShares):
         """Changed parts of the table's rows, (rows, parts)."""
         assert self.joint is not None
         return self.joint.features(group_stages(self.space, self.architectures))
+
+    @cached_property
+    def _of_pairs(self) -> float | np.ndarray:
+        """Variance of the interactions of pairs between a new label and each row of the table."""
+        if self.proxy is None:
+            return self.interaction_variance
+        return self.proxy.cross(
+            self.interaction_variance, self.proxy.interaction_variance, len(self.architectures)
+        )
 
     @cached_property
     def _distance_diagonals(self) -> list[np.ndarray]:
@@ -230,9 +250,15 @@ class AdditiveGP(ModuleShares):
 
     def _noise_of(self, groups: Sequence[StageModules]) -> float | np.ndarray:
         """Variance of the noise of new labels: single changes of a reference have none."""
-        return (
-            self.noise if self.joint is None else self.noise * self.joint.joint(self.joint.features(groups))
-        )
+        if self.joint is not None:
+            return self.noise * self.joint.joint(self.joint.features(groups))
+        # A new label is measured as those of the table are.
+        return self.noise if self.known is None else self.noise + float(self.known.mean())
+
+    @property
+    def _row_noise(self) -> float | np.ndarray:
+        """Variance of the noise of the target's labels in the table."""
+        return self.noise if self.known is None else self.noise + self.known
 
     def _towards(
         self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]], *, whole: bool
@@ -259,7 +285,9 @@ class AdditiveGP(ModuleShares):
         near, own = [np.zeros(size) for _ in self.radials], [np.zeros_like(prior) for _ in self.radials]
         for t, (term, theta) in enumerate(zip(self.terms, self.theta, strict=True)):
             k, diagonal = others.cross(t, self._design)
-            cross += theta * k
+            cross += (
+                theta if self.proxy is None else self.proxy.cross(theta, self.proxy.theta[t], size[1])
+            ) * k
             unseen = term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
             within = others.kernel(t) if whole else diagonal
             if unseen is not None:
@@ -279,14 +307,20 @@ class AdditiveGP(ModuleShares):
             prior += self.joint.kernel(changed, changed) if whole else self.joint.diagonal(changed)
         if self.interaction_variance:
             at, g = self.interaction.at(others.values), self.interaction
-            k = self.interaction_variance * g.kernel(at, g.features)
+            k = self._of_pairs * g.kernel(at, g.features)
             mean += self.interaction_share * (k @ self.alpha)
             cross += k
             prior += self.interaction_variance * (g.kernel(at, at) if whole else g.diagonal(at))
         diagonals = self._distance_diagonals if self.radials else []
-        for radial, between, itself, table in zip(self.radials, near, own, diagonals, strict=True):
+        for r, (radial, between, itself, table) in enumerate(
+            zip(self.radials, near, own, diagonals, strict=True)
+        ):
             diagonal = np.diag(itself) if whole else itself
-            k = radial.kernel(between, diagonal, table)
+            k = (
+                radial.kernel(between, diagonal, table)
+                if self.proxy is None
+                else self.proxy.radial_cross(r, radial, between, diagonal, table)
+            )
             mean += self.interaction_share * (k @ self.alpha)
             cross += k
             prior += radial.kernel(itself, diagonal, diagonal) if whole else radial.variance

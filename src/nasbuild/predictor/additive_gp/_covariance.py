@@ -29,7 +29,7 @@ def residual_covariance(
     variance: float,
     radials: Sequence[Radial],
     distances: Sequence[np.ndarray],
-    noise: float,
+    noise: float | np.ndarray,
     n: int,
 ) -> np.ndarray:
     """Covariance of interactions and noise, (rows, rows).

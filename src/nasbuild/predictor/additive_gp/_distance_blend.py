@@ -51,7 +51,7 @@ def blended(
     radial = Radial.of(plain, kernel, FLAT_WIDTHS)
     if radial is None:
         return variances
-    flat = Kernels.of(radial.kernels(kernel, np.diag(kernel), np.diag(kernel)))
+    flat = Kernels.of(radial.kernels(kernel, np.diag(kernel), np.diag(kernel))).with_known(kernels.known)
     of_flat, _ = maximise_evidence(
         [(flat, z)],
         centre=prior_centre((), more=len(flat)),

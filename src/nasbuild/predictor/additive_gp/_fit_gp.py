@@ -35,9 +35,9 @@ from nasbuild.predictor.gnn._identity_layers import declared_identity, has_ident
 from nasbuild.space import Architecture, Space
 from nasbuild.table import ReferenceChanges
 
-_NO_VARIANCE = 1e-6  # of the labels' variance; terms with less are dropped
+NO_VARIANCE = 1e-6  # of the labels' variance; terms with less are dropped
 _FIRST_GUESS = 0.02  # initial variance of the interactions
-_STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the warp's power, without and with interactions
+STEPS, FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the warp's power, without and with interactions
 _NATS_FOR_IDENTITY = 5.0
 """Nats of evidence required before a layer with such a name is treated as an identity: odds of 150 to 1.
 
@@ -56,6 +56,7 @@ def fit_additive_gp(
     power: float | None = None,
     passing: bool | None = None,
     like: AdditiveGP | None = None,
+    noise: np.ndarray | None = None,
     sign: int = 0,
 ) -> AdditiveGP:
     """Fit on architectures and labels (architectures,), which must not all be equal.
@@ -75,6 +76,9 @@ def fit_additive_gp(
         if some layers have such a name and the labels support it.
     like
         A process of more rows of the same table, whose scale is taken over: its power, or that of its single changes.
+    noise
+        Known variance of the noise of each label, in its unit squared, (architectures,); 0 where nothing is known. It adds to
+        the common noise, which is found. Tables of single changes don't use it.
     sign
         1 if high labels are better, -1 if low ones are, 0 if unknown. Single changes that improve on a reference which others
         make worse then have no effect (`improving_changes`).
@@ -93,7 +97,42 @@ def fit_additive_gp(
         power, passing = like.warp.power, like.passing
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
-    architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
+    architectures, labels = [architectures[i] for i in rows], labels[rows]
+    noise = None if noise is None else noise[rows]
+    table, warp, passing, variances = find_variances(
+        space, architectures, labels, recipe, rng, power=power, passing=passing, noise=noise
+    )
+    known = warp.variances(labels, noise)
+    learnt = _Learnt(space, tuple(architectures), rows, labels, warp, passing, known)
+    return _posterior(learnt, table, variances, recipe.samples, rng)
+
+
+def find_variances(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: AdditiveRecipe,
+    rng: np.random.Generator,
+    *,
+    power: float | None = None,
+    passing: bool | None = None,
+    more: Sequence[Architecture] = (),
+    noise: np.ndarray | None = None,
+) -> tuple[Design, Warp, bool, Variances]:
+    """The scale of the labels, whether modules are seen without identity layers, and all variances.
+
+    Arguments are as in `fit_additive_gp`.
+
+    Parameters
+    ----------
+    more
+        Architectures without a label, which follow in the design.
+
+    Returns
+    -------
+    The design of all architectures, the warp, ``passing``, and the variances.
+    """
+    n = len(labels)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
     if passing is None and declared_identity(space) is not None:
         passing = has_identity_layers(space)
@@ -104,10 +143,10 @@ def fit_additive_gp(
     power = 1.0 if apart and power is None else power
     tried: dict[bool, tuple[Design, Scale, Kernels]] = {}
     for way in ways:
-        table = design(space, architectures, recipe.without, way, single=apart)
+        table = design(space, [*architectures, *more], recipe.without, way, single=apart)
         own = term_kernels(table, some)
-        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, informative[some])
-        tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power), own
+        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, informative[some], noise=noise)
+        tried[way] = table, scales.best(1.0, STEPS) if power is None else scales.attempt(power), own
     passing = min(tried, key=lambda way: tried[way][1].objective + way * _NATS_FOR_IDENTITY)
     table, found, own = tried[passing]
     beside = (
@@ -122,15 +161,24 @@ def fit_additive_gp(
         found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
     if searched := len(beside) > 0 and power is None:
         # Without interactions, the warp stands in for them. Now that they are modelled, it is refined.
-        scales = Scales(kernels, labels, some, centre, recipe, informative[some])
-        found = scales.best(found.warp.power, _FINE_STEPS, found.log)
-    log = found.log
+        scales = Scales(kernels, labels, some, centre, recipe, informative[some], noise=noise)
+        found = scales.best(found.warp.power, FINE_STEPS, found.log)
+    log, known = found.log, found.warp.variances(labels, noise)
+    kernels = kernels.with_known(None if known is None else known[some])
     if n > recipe.rows or (len(beside) and not searched):
         z = found.warp.forward(labels)
         parts = [(kernels, z)]
         if n > recipe.rows:
             split = _parts(n, recipe, rng)
-            parts = [(all_kernels(term_kernels(table, part), part, beside), z[part]) for part in split]
+            parts = [
+                (
+                    all_kernels(term_kernels(table, part), part, beside).with_known(
+                        None if known is None else known[part]
+                    ),
+                    z[part],
+                )
+                for part in split
+            ]
         log, _ = maximise_evidence(
             parts,
             centre=centre,
@@ -138,14 +186,13 @@ def fit_additive_gp(
             width=recipe.prior_width,
             iterations=recipe.iterations,
         )
-    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     variances = beside.variances(log, len(table.terms))
     if apart:
         variances = replace(variances, noise=0.0)  # labels count as exact
     elif recipe.interaction and recipe.radial:
         z = found.warp.forward(labels)[some]
         variances = blended(variances, log, table, kernels, z, recipe)
-    return _posterior(learnt, table, variances, recipe.samples, rng)
+    return table, found.warp, passing, variances
 
 
 def _of_singles(
@@ -209,6 +256,7 @@ class _Learnt:
     labels: np.ndarray
     warp: Warp
     passing: bool = False
+    known: np.ndarray | None = None
 
 
 def _posterior(
@@ -225,12 +273,13 @@ def _posterior(
     w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T + cov(e).
     Its distribution is exactly the posterior.
     """
-    theta, interaction, noise = variances.terms, variances.interaction, variances.noise
+    theta, interaction = variances.terms, variances.interaction
+    noise = variances.noise if learnt.known is None else variances.noise + learnt.known
     # Terms that the interactions use are kept, so that the interactions can be rebuilt from the process alone.
     needed = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
     for radial in variances.radials:
         needed |= radial.theta > 0
-    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or needed[t]]
+    kept = [t for t, v in enumerate(theta) if v > NO_VARIANCE or needed[t]]
     table = table.select(kept)
     theta, interaction_theta = theta[kept], interaction.theta[kept]
     radials = tuple(replace(r, theta=r.theta[kept]) for r in variances.radials)
@@ -239,7 +288,7 @@ def _posterior(
     rest = (
         residual_covariance(interaction, variances.of_interaction, radials, distances, noise, n)
         if single is None
-        else joint_covariance(single.kernel, single.features, noise)
+        else joint_covariance(single.kernel, single.features, variances.noise)
     )
     factor = cholesky(additive + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
@@ -260,7 +309,7 @@ def _posterior(
     sums = np.zeros(n)
     for row, mean, weight in zip(of_term, means, weights, strict=True):
         sums += row @ weight[:, 0] - mean @ weight[:, 0]
-    slope, level = _slope(sums, learnt.labels), float(learnt.labels.mean())
+    slope, level = label_slope(sums, learnt.labels), float(learnt.labels.mean())
     if single is not None:
         # The straight line at the reference: shares of single changes are their effects, as far as these are small.
         slope, level = single.warp.std * single.warp.spread, single.warp.mean
@@ -275,7 +324,7 @@ def _posterior(
         tuple(weights),
         interaction_theta,
         variances.of_interaction,
-        noise,
+        variances.noise,
         solved[:, 0],
         slope if slope is not None else learnt.warp.std,
         level,
@@ -283,11 +332,12 @@ def _posterior(
         passing=learnt.passing,
         joint=None if single is None else single.kernel,
         sizes=None if single is None else single.sizes,
+        known=learnt.known,
     )
     return process.of_rows(table, factor)
 
 
-def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
+def label_slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
     """Least-squares slope of labels over sums; None where it is not positive or the sums do not vary."""
     centred = sums - sums.mean()
     square = float(centred @ centred)

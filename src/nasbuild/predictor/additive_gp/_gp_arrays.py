@@ -12,6 +12,7 @@ from nasbuild.errors import FitError
 from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._design_matrix import Term
 from nasbuild.predictor.additive_gp._joint_kernel import NAMES, JointKernel
+from nasbuild.predictor.additive_gp._proxy_link import ProxyLink, proxy_arrays, proxy_from_arrays
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._single_parts import choices_shape
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -45,6 +46,8 @@ def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
         "radials": np.array([len(gp.radials)], dtype=np.int64),
         **_joint_arrays(gp.joint),
         **_size_arrays(gp.sizes),
+        **proxy_arrays(gp.proxy),
+        **_known_arrays(gp.known),
     }
     for r, radial in enumerate(gp.radials):
         arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
@@ -58,9 +61,13 @@ def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
 
 
 def additive_gp_from_arrays(
-    arrays: dict[str, np.ndarray], space: Space, architectures: Sequence[Architecture], where: str
+    arrays: dict[str, np.ndarray],
+    space: Space,
+    architectures: Sequence[Architecture],
+    where: str,
+    proxy: tuple[Sequence[Architecture], np.ndarray] | None = None,
 ) -> AdditiveGP:
-    """The process of `additive_gp_to_arrays`, given all architectures with a label.
+    """The process of `additive_gp_to_arrays`, given all architectures with a label; those of its proxy, with their labels.
 
     Raises
     ------
@@ -82,7 +89,12 @@ def additive_gp_from_arrays(
         rows = arrays["rows"]
         real, whole = np.dtype(np.float64), np.dtype(np.int64)
         _require(rows, (None,), whole)
-        _require(arrays["alpha"], (len(rows),), real)
+        link, known = proxy_from_arrays(arrays, proxy, count), arrays.get("known")
+        if known is not None:
+            _require(known, (len(rows),), real)
+            if known.min() < 0:
+                raise ValueError("a variance below 0")
+        _require(arrays["alpha"], (len(rows) + (0 if link is None else link.count),), real)
         _require(arrays["warp"], (len(_WARP),), real)
         _require(arrays["numbers"], (len(_NUMBERS),), real)
         _require(arrays["passing"], (1,), whole)
@@ -95,12 +107,16 @@ def additive_gp_from_arrays(
         radials = int(arrays["radials"][0])
         if not 0 <= radials <= len(arrays):
             raise ValueError("an impossible number of radial kernels")
+        if link is not None and len(link.radials) != radials:
+            raise ValueError("other radial kernels than its proxy")
         for r in range(radials):
             widths = len(arrays[f"radial{r}.widths"])
             for part in _RADIAL:
                 _require(arrays[f"radial{r}.{part}"], (count if part == "theta" else widths,), real)
             if not widths or arrays[f"radial{r}.widths"].min() <= 0:
                 raise ValueError("widths of radial kernels that are not above 0")
+            if link is not None:
+                _require(link.radials[r], (widths,), real)
             if min(*arrays[f"radial{r}.theta"], *arrays[f"radial{r}.variances"]) < 0:
                 raise ValueError("a variance below 0")
         samples = arrays["0.weights"].shape[1] if count else 0
@@ -128,6 +144,8 @@ def additive_gp_from_arrays(
             "radials",
             *_joint_arrays(joint),
             *_size_arrays(sizes),
+            *proxy_arrays(link),
+            *_known_arrays(known),
         }
         expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
@@ -155,7 +173,7 @@ def additive_gp_from_arrays(
     plain: dict[str, Any] = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
     return AdditiveGP(
         space,
-        tuple(architectures[i] for i in rows),
+        (*_proxy_rows(link, proxy), *(architectures[i] for i in rows)),
         rows,
         Warp(*arrays["warp"].tolist()),
         tuple(Term(n, arrays[f"{t}.keys"], float(arrays["scales"][t])) for t, n in enumerate(names)),
@@ -168,8 +186,20 @@ def additive_gp_from_arrays(
         passing=bool(arrays["passing"][0]),
         joint=joint,
         sizes=sizes,
+        proxy=link,
+        known=known,
         **plain,
     )
+
+
+def _known_arrays(known: np.ndarray | None) -> dict[str, np.ndarray]:
+    return {} if known is None else {"known": known}
+
+
+def _proxy_rows(
+    link: ProxyLink | None, proxy: tuple[Sequence[Architecture], np.ndarray] | None
+) -> list[Architecture]:
+    return [] if link is None or proxy is None else [proxy[0][i] for i in link.rows]
 
 
 def _joint_arrays(joint: JointKernel | None) -> dict[str, np.ndarray]:

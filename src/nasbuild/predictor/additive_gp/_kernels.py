@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,10 +21,13 @@ class Kernels:
         Lower triangles row by row, (kernels, rows (rows + 1) / 2).
     rows
         Number of rows.
+    known
+        Known noise of each row, added to the diagonal of every sum in `density`, (rows,); None where there is none.
     """
 
     halves: np.ndarray
     rows: int
+    known: np.ndarray | None = None
 
     @classmethod
     def of(cls, kernels: Iterable[np.ndarray]) -> Kernels:
@@ -41,7 +44,13 @@ class Kernels:
     def and_more(self, kernels: Iterable[np.ndarray]) -> Kernels:
         """These and more kernels of the same rows, (rows, rows) each."""
         place = _lower(self.rows).place
-        return Kernels(np.stack([*self.halves, *(kernel.ravel()[place] for kernel in kernels)]), self.rows)
+        return Kernels(
+            np.stack([*self.halves, *(kernel.ravel()[place] for kernel in kernels)]), self.rows, self.known
+        )
+
+    def with_known(self, known: np.ndarray | None) -> Kernels:
+        """The same kernels with known noise of each row, (rows,), or without."""
+        return replace(self, known=known)
 
     def total(self, theta: np.ndarray) -> np.ndarray:
         """Sum of the first kernels, weighted by theta, (rows, rows)."""
@@ -54,7 +63,8 @@ class Kernels:
     def among(self, some: np.ndarray) -> Kernels:
         """The same kernels among some of the rows, ascending positions (some,)."""
         row, column = np.tril_indices(len(some))
-        return Kernels(self.halves[:, some[row] * (some[row] + 1) // 2 + some[column]], len(some))
+        known = None if self.known is None else self.known[some]
+        return Kernels(self.halves[:, some[row] * (some[row] + 1) // 2 + some[column]], len(some), known)
 
     def minus_log_density(
         self, values: np.ndarray, theta: np.ndarray, noise: float
@@ -67,10 +77,17 @@ class Kernels:
         -------
         The value, and its gradient by theta and the noise, (kernels + 1,); None where C has no Cholesky factor.
         """
+        found = self.density(values, theta, noise)
+        return None if found is None else found[:2]
+
+    def density(
+        self, values: np.ndarray, theta: np.ndarray, noise: float
+    ) -> tuple[float, np.ndarray, np.ndarray] | None:
+        """As `minus_log_density`, and C^-1 times the values, (rows,), which is the gradient by the values."""
         half = _lower(self.rows)
         total = np.zeros((self.rows, self.rows))
         total.ravel()[half.place] = theta @ self.halves
-        total[np.diag_indices(self.rows)] += noise
+        total[np.diag_indices(self.rows)] += noise if self.known is None else noise + self.known
         # LAPACK reads column by column, so the lower half is its upper one: nothing is copied.
         factor, failed = dpotrf(total.T, lower=0, overwrite_a=1)
         if failed:
@@ -82,7 +99,7 @@ class Kernels:
         noise_slope = 0.5 * apart[half.diagonal].sum()
         # Off-diagonal entries count twice, as they also stand in the other half.
         apart[half.diagonal] *= 0.5
-        return value, np.append(self.halves @ apart, noise_slope)
+        return value, np.append(self.halves @ apart, noise_slope), alpha
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from nasbuild.predictor.additive_gp._design_matrix import Design, Term, grouped_
 from nasbuild.predictor.additive_gp._entries import Entries
 from nasbuild.predictor.additive_gp._joint_kernel import JointKernel
 from nasbuild.predictor.additive_gp._layer_pairs import layer_pairs
+from nasbuild.predictor.additive_gp._proxy_link import ProxyLink
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._term_values import Values
 from nasbuild.predictor.additive_gp._terms import REACH_LAYER, REACH_PAIR, Terms, reach
@@ -57,6 +58,11 @@ class ModuleShares:
         and only rows that change several parts have noise.
     sizes
         In such a table, expected sizes of all effects, if terms of these are used (`expected_sizes`).
+    proxy
+        The link to a cheap metric, if one is learnt from as well. ``architectures`` and ``alpha`` then begin with its
+        rows; everything else is the target's.
+    known
+        Known noise of each row of the target on the warped scale, beside the common noise, (rows,); None where there is none.
     """
 
     space: Space
@@ -79,6 +85,8 @@ class ModuleShares:
     passing: bool = False
     joint: JointKernel | None = None
     sizes: tuple[np.ndarray, ...] | None = None
+    proxy: ProxyLink | None = None
+    known: np.ndarray | None = None
 
     @property
     def samples(self) -> int:
@@ -161,10 +169,14 @@ class ModuleShares:
         self.__dict__.update(_design=table, _factor=factor)  # where `cached_property` looks
         return self
 
+    def design_of(self, architectures: Sequence[Architecture]) -> Design:
+        """The design of architectures in the terms of the table."""
+        return self._rows_of(*self._grouped(architectures))
+
     @cached_property
     def _design(self) -> Design:
         """The table's rows, made from the architectures rather than stored."""
-        return self._rows_of(*self._grouped(self.architectures))
+        return self.design_of(self.architectures)
 
     def _rows_of(self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]]) -> Design:
         """The design of architectures in the terms of the table."""

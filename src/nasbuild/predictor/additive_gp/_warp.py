@@ -120,6 +120,33 @@ class Warp:
         low, high = np.minimum(own, STEEPEST * average)
         return float(low), float(high)
 
+    def log_slopes(self, labels: np.ndarray) -> np.ndarray:
+        """log dz/dy at labels (n,): log density of a label minus that of its standardised value.
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> warp = Warp.of(np.array([1.0, 2.0, 3.0]), power=1.0)  # linear, within the labels and beyond
+        >>> warp.log_slopes(np.array([2.0, 5.0])).round(3).tolist()
+        [0.203, 0.203]
+        """
+        u = (np.clip(labels, self.low, self.high) - self.mean) / self.std
+        inside = (self.power - 1) * np.sign(u) * np.log1p(np.abs(u)) - np.log(self.std * self.spread)
+        low, high = np.log(self._slopes)
+        return np.where(labels < self.low, -low, np.where(labels > self.high, -high, inside))
+
+    def variances(self, labels: np.ndarray, noise: np.ndarray | None) -> np.ndarray | None:
+        """Variances of labels (n,) on the standardised scale, to first order; ``noise`` are those in the label's unit squared.
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> labels = np.array([1.0, 2.0, 3.0])
+        >>> Warp.of(labels, power=1.0).variances(labels, np.array([0.0, 1.0, 2.0])).round(2).tolist()
+        [0.0, 1.5, 3.0]
+        """
+        return None if noise is None else noise * np.exp(2 * self.log_slopes(labels))
+
     def log_jacobian(self, labels: np.ndarray) -> float:
         """Sum of log dz/dy: log density of labels minus that of their standardised values.
 

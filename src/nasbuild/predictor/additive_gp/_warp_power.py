@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -50,6 +50,8 @@ class Scales:
         Prior means of the log variances, (kernels,).
     informative
         Which of the rows are informative of the scale (`rows_informative_of_scale`), (rows,) bool.
+    noise
+        Known variance of the noise of each label, in its unit squared, (architectures,); None where there is none.
     """
 
     kernels: Kernels
@@ -58,6 +60,7 @@ class Scales:
     centre: np.ndarray
     recipe: AdditiveRecipe
     informative: np.ndarray
+    noise: np.ndarray | None = field(default=None, kw_only=True)
 
     def best(self, power: float, steps: Sequence[float], start: np.ndarray | None = None) -> Scale:
         """Line search from a power by smaller and smaller steps, as long as the objective decreases."""
@@ -78,8 +81,9 @@ class Scales:
     def attempt(self, power: float, start: np.ndarray | None = None) -> Scale:
         """The warp of one power, with variances optimised from ``start``."""
         warp = Warp.of(self.labels, power)
+        known = self.known(warp)
         log, value = maximise_evidence(
-            [(self.kernels, warp.forward(self.labels)[self.rows])],
+            [(self.kernels.with_known(known), warp.forward(self.labels)[self.rows])],
             centre=self.centre,
             start=start,
             width=self.recipe.prior_width,
@@ -88,6 +92,7 @@ class Scales:
         # Conditional density: rows that any scale explains are given.
         if self._given is not None:
             given, kernels = self._given
+            kernels = kernels.with_known(None if known is None else known[given])
             theta = np.exp(log)
             known = kernels.minus_log_density(
                 warp.forward(self.labels[self.rows[given]]), theta[:-1], theta[-1] + JITTER
@@ -95,6 +100,11 @@ class Scales:
             value -= known[0] if known is not None else 0.0
         # Densities of labels are comparable between warps, those of standardised values are not.
         return Scale(warp, log, value - warp.log_jacobian(self.labels[self.rows[self.informative]]))
+
+    def known(self, warp: Warp) -> np.ndarray | None:
+        """Known noise of the rows on the scale of a warp, (rows,)."""
+        found = warp.variances(self.labels, self.noise)
+        return None if found is None else found[self.rows]
 
     @cached_property
     def _given(self) -> tuple[np.ndarray, Kernels] | None:

@@ -73,6 +73,22 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
             for r in trust.baselines
         ],
         "better_baseline": trust.better,
+        "proxies": [
+            {
+                "proxy": one.proxy,
+                "used": one.used,
+                "labels": one.labels,
+                "alone": one.alone,
+                "fitted": one.fitted,
+                "correlation": one.correlation,
+                "nats": one.nats,
+                "error": one.error,
+                "evidence": one.evidence,
+                "prediction": {"with": _agreement(one.with_proxy), "without": _agreement(one.without)},
+                "modules": {"with": _agreement(one.modules_with), "without": _agreement(one.modules_without)},
+            }
+            for one in trust.proxies
+        ],
         "rare_depths": [{"stage": u, "name": fit.space.stages[u].name, "depths": d} for u, d in rare.items()],
         "unseen": unseen_to_dicts(fit.space, trust.unseen),
         "unseen_text": unseen_text(fit.space, trust.unseen, "labelled architecture"),
