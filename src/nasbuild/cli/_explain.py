@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 LEVEL_STYLES = {"high": "green", "fair": "yellow"}
 """Style of a verdict by trust level; other levels are red."""
 _FEW_STAGES = 4
+_MANY_STAGES = 16
+_SHOWN_STAGES = 8  # of many
+_SHOWN_EFFECTS = 12
 _SCORES = {
     "network": "eq. 5, in the target's unit",
     "additive": "share of the prediction, in the target's unit",
@@ -33,7 +36,6 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
             out.line(sentence)
         print_features(out, target)
         print_stage_effects(out, target)
-        out.line(f"\nbest and worst modules of each stage ({_SCORES[target['trust']['kind']]}):")
         print_modules(out, target)
         if target["next"]:
             out.line("\nnext:")
@@ -90,11 +92,12 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
     """Prints the effect of every choice, best first, with its standard deviation over the members."""
     from nasbuild.report import choice_text
 
-    measure, scale = target["effects"]["measure"], _scale(target)
+    measure, scale, apart = target["effects"]["measure"], _scale(target), _is_against_reference(target)
+    against = " against the reference's choice" if apart else ""
     out.line(
         {
             "scalar": "\neffects of choices (FE-MLP scalar, in standard deviations of the 0-hop norm):",
-            "effect": "\neffects of choices (change of a module's score, in the target's unit):",
+            "effect": f"\neffects of choices (change of a module's score{against}, in the target's unit):",
             "importance": "\nimportance of choices (PED-ANOVA; positive: more such layers go with higher labels):",
         }[measure]
     )
@@ -102,20 +105,24 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
     for f in target["features"]:
         for n, c in enumerate(f["choices"]):
             spread = scale.deviation(c["effect_std"]) if c["member_effects"] else "-"
+            effect = scale.signed(c["effect"])
+            if apart:
+                effect, spread = _signed(c["effect"]), number(c["effect_std"]) if c["effect_std"] else "0"
             name = f["feature"] if n == 0 else ""
-            rows.append(
-                [name, choice_text(c["choice"]), scale.signed(c["effect"]), spread, f"{c['nodes']:,}"]
-            )
-    header = scale.named("importance" if measure == "importance" else "effect")
+            rows.append([name, choice_text(c["choice"]), effect, spread, f"{c['nodes']:,}"])
+    header = scale.named("importance" if measure == "importance" else "effect") if not apart else "effect"
     out.table(["feature", "choice", header, "std", "layers in table"], rows, right=[2, 3, 4])
 
 
 def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
-    """Prints effects stage by stage; nothing where no feature has effects in several stages."""
+    """Prints effects stage by stage, of many the largest; nothing where no feature has effects in several stages."""
     from nasbuild.report import choice_text, stage_effects
 
     found, scale = stage_effects(target["features"]), _scale(target)
     if not found["features"]:
+        return
+    if len(found["stages"]) > _MANY_STAGES:
+        _print_largest_effects(out, found)
         return
     out.line(f"\n{scale.named('the same per stage')}:")
     rows = [
@@ -129,12 +136,20 @@ def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
 
 
 def print_modules(out: Output, target: dict[str, Any]) -> None:
-    """Prints the best and the worst modules of every stage; of many stages only one of each."""
+    """Prints the best and the worst modules of every stage; of many stages only those that differ most."""
     from nasbuild.report import minus
 
     rows = []
     shown = None if len(target["stages"]) <= _FEW_STAGES else 1
-    for stage in target["stages"]:
+    stages, which = target["stages"], "each stage"
+    if len(stages) > _MANY_STAGES:
+        order = sorted(range(len(stages)), key=lambda u: -_range(stages[u]))[:_SHOWN_STAGES]
+        stages, which = (
+            [stages[u] for u in sorted(order)],
+            f"the {_SHOWN_STAGES} of {len(stages)} stages where they differ most",
+        )
+    out.line(f"\nbest and worst modules of {which} ({_SCORES[target['trust']['kind']]}):")
+    for stage in stages:
         name = stage["name"]
         if stage["searched"]:
             name += f" (searched: {stage['scored']:,} of {stage['total']:,})"
@@ -144,9 +159,44 @@ def print_modules(out: Output, target: dict[str, Any]) -> None:
                 rows.append([name, kind if n == 0 else "", module["id"], score])
                 name = ""
     out.table(["stage", "", "module", "score"], rows, right=[3])
-    example = next((module for stage in target["stages"] for module in stage["best"]), None)
+    example = next((module for stage in stages for module in stage["best"]), None)
     if example is not None and example["text"] != example["id"]:
         out.line(f"{example['id']}: {example['text']}", "dim")
+
+
+def _range(stage: dict[str, Any]) -> float:
+    """By how much the scores of a stage's modules differ."""
+    return abs(stage["best"][0]["score"] - stage["worst"][0]["score"])
+
+
+def _is_against_reference(target: dict[str, Any]) -> bool:
+    """Whether effects are differences to the choice of a reference, which itself has none."""
+    every = (c for f in target["features"] for c in f["choices"])
+    return any(c["effect"] == 0 == c["effect_std"] for c in every)
+
+
+def _signed(value: float) -> str:
+    """A signed number of four digits, however small: effects of single changes differ by orders of magnitude."""
+    from nasbuild.report import minus
+
+    return f"{'+' if value > 0 else ''}{minus(number(value))}" if value else "0"
+
+
+def _print_largest_effects(out: Output, found: dict[str, Any]) -> None:
+    """Prints the effects of single choices in single stages that are farthest from 0."""
+    from nasbuild.report import choice_text
+
+    every = [
+        (abs(e["effect"]), stage, feature["feature"], choice_text(row["choice"]), e)
+        for feature in found["features"]
+        for row in feature["rows"]
+        for stage, e in zip(found["stages"], row["effects"], strict=True)
+        if e
+    ]
+    largest = sorted(every, key=lambda one: -one[0])[:_SHOWN_EFFECTS]
+    out.line(f"\nthe {len(largest)} largest of {len(every):,} effects in single stages:")
+    rows = [[stage, feature, choice, _signed(e["effect"])] for _, stage, feature, choice, e in largest]
+    out.table(["stage", "feature", "choice", "effect"], rows, right=[3])
 
 
 def _scale(target: dict[str, Any]) -> Scale:

@@ -7,9 +7,10 @@ from itertools import islice
 
 import numpy as np
 
+from nasbuild.predictor import single_changes
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._scorer import Scorer
-from nasbuild.space import Choice, Feature, edited, features_by_name, group_modules
+from nasbuild.space import Architecture, Choice, Feature, choice_key, edited, features_by_name, group_modules
 
 _COMPLETIONS = 64  # of a substituted choice, by the features that exist with it
 _MODULES = 24  # maximum modules of a stage and depth in which choices are substituted
@@ -20,7 +21,8 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
 
     The effect of a choice is a partial dependence. It is the mean score of the table's modules with the choice substituted
     in one layer, minus the same mean over all choices. A feature that the layers of a stage share is substituted in all of
-    them. A feature that may be absent is substituted where it exists; those that exist with the substituted choice alone
+    them. In a table of single changes, the mean over all choices is replaced by that of the reference's choice, if its layers
+    agree on one. A feature that may be absent is substituted where it exists; those that exist with the substituted choice alone
     have their mean over all their choices. Over all stages, it is the mean over stages that have the choice, weighted by
     the stages' layers in the table.
 
@@ -34,6 +36,8 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
     rng = np.random.default_rng(seed)
     merged = features_by_name(scorer.space.stages)
     nodes = _nodes(scorer)
+    changes = single_changes(scorer.space, scorer.architectures)
+    reference = None if changes is None else changes.reference
     effects: dict[tuple[int, str], dict[int, np.ndarray]] = {}
     for u, stage in enumerate(scorer.space.stages):
         groups = [_some(codes, rng) for codes in _table_codes(scorer, u)]
@@ -44,7 +48,8 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
                 values = _substituted(scorer, u, groups, f, known, shared)
                 if values is None:
                     continue
-                values -= values.mean(axis=1, keepdims=True)
+                own = None if reference is None else _agreed(reference, u, f, feature, known)
+                values -= values.mean(axis=1, keepdims=True) if own is None else values[:, [own]]
                 # Keyed by position among all choices of the feature, as True and 1 are equal as keys.
                 place = [merged[feature.name].index(feature.choices[c]) for c in known]
                 effects[u, feature.name] = dict(zip(place, values.T, strict=True))
@@ -146,6 +151,15 @@ def _table_codes(scorer: Scorer, stage: int) -> list[np.ndarray]:
 
 def _some(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return codes[rng.permutation(len(codes))[:_MODULES]]
+
+
+def _agreed(
+    reference: Architecture, stage: int, position: int, feature: Feature, known: Sequence[int]
+) -> int | None:
+    """Position among ``known`` of the choice that all layers of the reference's stage have; None if they differ."""
+    used = {choice_key(layer[position]) for layer in reference.modules[stage]}
+    found = [n for n, c in enumerate(known) if choice_key(feature.choices[c]) in used]
+    return found[0] if len(used) == len(found) == 1 else None
 
 
 def _nodes(scorer: Scorer) -> dict[tuple[int, str], np.ndarray]:
