@@ -24,6 +24,7 @@ from nasbuild.score._any_fit import AnyFit, AnyTargetFit
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choice_effects import choice_effects
+from nasbuild.score._comparison import Comparison, Contribution, compare_architectures
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, fit_failures
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
@@ -34,6 +35,7 @@ from nasbuild.score._fit_rows import fit_rows
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
 from nasbuild.score._held_out import DEVIATIONS, LEAST_JOINT, Agreement, Evidence, HeldOut, evidence_of
+from nasbuild.score._interactions import interactions
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._prediction_rows import prediction_rows
 from nasbuild.score._restricted_fit import restrict_fit
@@ -59,6 +61,8 @@ __all__ = [
     "AnyTargetFit",
     "Baseline",
     "ChoiceScore",
+    "Comparison",
+    "Contribution",
     "Evidence",
     "FailureRule",
     "Failures",
@@ -82,6 +86,7 @@ __all__ = [
     "better_parts",
     "choice_effects",
     "choice_scores",
+    "compare_architectures",
     "evidence_of",
     "failure_rule",
     "feature_scores",
@@ -93,6 +98,7 @@ __all__ = [
     "fit_model",
     "fit_rows",
     "fit_scorers",
+    "interactions",
     "label_statistics",
     "load_fit",
     "measure_trust",

@@ -11,7 +11,7 @@ import numpy as np
 
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._stage_kinds import stage_kinds
-from nasbuild.space import Choice, Space, StageModules
+from nasbuild.space import Absent, Choice, Space, StageModules
 from nasbuild.table import Part
 
 REACHES = (1.0, 4.0)
@@ -117,14 +117,7 @@ class JointKernel:
         weights
             Inverse covariance times labels, (rows,).
         """
-        roots = np.sqrt(np.abs(table))
-        near, every, _ = self._split(self.variances)
-        weight = every * ((roots * weights[:, None]).T @ roots)
-        for distance, (first, second) in self._neighbours.items():
-            more = sum(v * np.exp(-distance / reach) for v, reach in zip(near, REACHES, strict=True))
-            link = more * ((roots[:, first] * roots[:, second]) * weights[:, None]).sum(axis=0)
-            weight[first, second] += link
-            weight[second, first] += link
+        weight = self.links(table, weights)
         starts = np.cumsum([0, *(len(used) for used in self._used)])
         own = [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]
         factors = tuple(
@@ -134,13 +127,22 @@ class JointKernel:
         links = {(u, v): weight[own[u], own[v]] for u in range(len(own)) for v in range(len(own)) if u != v}
         return Pairs(factors, links)
 
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The part of each column of `features`."""
+        found = []
+        for u, (stage, used, effects) in enumerate(
+            zip(self.space.stages, self._used, self.effects, strict=True)
+        ):
+            for row, f in (divmod(int(place), effects.shape[1]) for place in used):
+                found.append(Part(u, row - 1, stage.features[f].name) if row else Part(u, None, None))
+        return tuple(found)
+
     def column(self, part: Part) -> int:
         """Column of a part in `features`."""
-        before = sum(len(used) for used in self._used[: part.stage])
-        row, f = self._entry(part)
-        return before + self._used[part.stage].tolist().index(row * self.effects[part.stage].shape[1] + f)
+        return self.parts.index(part)
 
-    def effect(self, part: Part, choice: Choice) -> float:
+    def effect(self, part: Part, choice: Choice | Absent) -> float:
         """Effect of a choice of a part alone, on the warped scale."""
         row, f = self._entry(part)
         stage = self.space.stages[part.stage]
@@ -164,6 +166,21 @@ class JointKernel:
             return 0, 0
         names = [feature.name for feature in self.space.stages[part.stage].features]
         return 1 + part.layer, names.index(part.feature)
+
+    def links(self, table: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """What a pair of columns adds to the mean, over the root of the product of their effects' sizes, (parts, parts).
+
+        ``table`` and ``weights`` are as in `pairs`. Entries of a part with itself mean nothing.
+        """
+        roots = np.sqrt(np.abs(table))
+        near, every, _ = self._split(self.variances)
+        weight = every * ((roots * weights[:, None]).T @ roots)
+        for distance, (first, second) in self._neighbours.items():
+            more = sum(v * np.exp(-distance / reach) for v, reach in zip(near, REACHES, strict=True))
+            link = more * ((roots[:, first] * roots[:, second]) * weights[:, None]).sum(axis=0)
+            weight[first, second] += link
+            weight[second, first] += link
+        return weight
 
     def strengths(self) -> dict[str, float]:
         """Variance of each kernel by its name."""

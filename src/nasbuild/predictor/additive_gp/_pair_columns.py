@@ -144,12 +144,11 @@ def _changed(
     space: Space, reference: Architecture, rows: Sequence[Architecture]
 ) -> tuple[tuple[PartChoice, ...], np.ndarray]:
     """The choices by which rows differ from the reference, and which rows have them, (rows, choices) bool."""
-    return _indicators(
-        [
-            [PartChoice(part, _choice(space, row, part)) for part in changed_parts(space, reference, row)]
-            for row in rows
-        ]
-    )
+    found = []
+    for row in rows:
+        own = [(part, part.choice_of(space, row)) for part in changed_parts(space, reference, row)]
+        found.append([PartChoice(part, choice) for part, choice in own if choice is not ABSENT])
+    return _indicators(found)
 
 
 def _held(space: Space, rows: Sequence[Architecture]) -> tuple[tuple[PartChoice, ...], np.ndarray]:
@@ -191,15 +190,6 @@ def _order(part: Part) -> tuple[int, int, str]:
     return part.stage, -1 if part.layer is None else part.layer, part.feature or ""
 
 
-def _choice(space: Space, row: Architecture, part: Part) -> Choice:
-    module = row.modules[part.stage]
-    if part.layer is None or part.feature is None:
-        return len(module)
-    names = [feature.name for feature in space.stages[part.stage].features]
-    found = module[part.layer][names.index(part.feature)]
-    return None if found is ABSENT else found
-
-
 def _not_mirrored(space: Space, choices: Sequence[PartChoice]) -> np.ndarray:
     """Choices without that of the reference, or the first one, of parts that have two choices, (choices,) bool."""
     of_part: dict[Part, list[int]] = {}
@@ -218,7 +208,7 @@ def _base(space: Space, part: Part, two: Sequence[Choice]) -> int:
     if space.reference is not None:
         module = space.reference.modules[part.stage]
         if part.layer is None or part.layer < len(module):
-            own = choice_key(_choice(space, space.reference, part))
+            own = choice_key(part.choice_of(space, space.reference))
             if own in (keys := [choice_key(choice) for choice in two]):
                 return keys.index(own)
     stage = space.stages[part.stage]
