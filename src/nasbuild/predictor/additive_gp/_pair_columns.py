@@ -16,7 +16,7 @@ MOST_PAIRS = 20_000
 """Most pairs that are looked at; of more, those with the most rows."""
 _MOST_CHOICES = 3_000
 _LEAST_ROWS = 5  # with both choices, in an ordinary table
-_LEAST_JOINT = 2  # the same in a table of single changes, unless a row changes these two parts only
+_LEAST_JOINT = 2  # the same in a table of single changes: one row may be off by anything
 
 
 class PartChoice(NamedTuple):
@@ -83,9 +83,7 @@ def single_columns(gp: AdditiveGP, reference: Architecture, rows: np.ndarray) ->
     choices, held = _changed(gp.space, reference, some)
     number = held.astype(int)
     both = number.T @ number
-    double = number[number.sum(axis=1) == 2]
-    enough = (both >= _LEAST_JOINT) | (double.T @ double > 0)
-    pairs = _pairs(choices, both, enough, same_stage=True)
+    pairs = _pairs(choices, both, both >= _LEAST_JOINT, same_stage=True)
     parts = np.sqrt(np.abs(joint.features(group_stages(gp.space, some))))
     place = [joint.column(c.part) for c in choices]
     effects = np.array([joint.effect(c.part, c.choice) for c in choices])

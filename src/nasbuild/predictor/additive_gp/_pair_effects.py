@@ -21,7 +21,13 @@ from nasbuild.predictor.additive_gp._pair_columns import (
     single_columns,
     table_columns,
 )
-from nasbuild.predictor.additive_gp._pair_selection import PairProblem, Selection, estimates, select_pairs
+from nasbuild.predictor.additive_gp._pair_selection import (
+    PairProblem,
+    Selection,
+    estimates,
+    name_pairs,
+    select_pairs,
+)
 from nasbuild.predictor.additive_gp._ruined_rows import anchored_warp
 from nasbuild.predictor.additive_gp._single_changes import single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -138,16 +144,17 @@ def pair_effects(
         other = _on_own_scale(gp, labels, recipe or AdditiveRecipe(), seed)
         if other is not None and other.objective < made.objective:
             made = other
-    return made.effects()
+    return made.with_names().effects()
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Pairs that were selected on one scale."""
+    """Pairs that were selected on one scale, and the problem as the fit poses it."""
 
     gp: AdditiveGP
     labels: np.ndarray
     rows: np.ndarray
+    problem: PairProblem
     selection: Selection
 
     @classmethod
@@ -156,7 +163,10 @@ class _Found:
         problem = (
             single_problem(gp, labels, rows) if gp.joint is not None else table_problem(gp, labels, rows)
         )
-        return cls(gp, labels, rows, select_pairs(problem))
+        return cls(gp, labels, rows, problem, select_pairs(problem))
+
+    def with_names(self) -> _Found:
+        return replace(self, selection=name_pairs(self.selection, self.problem))
 
     @property
     def objective(self) -> float:
@@ -172,7 +182,7 @@ class _Found:
             return PairEffects((), 0, len(self.rows), self.selection.limit, reference, warp)
         found = estimates(problem, self.selection.selected)
         evidence = found.evidence.copy()
-        for pair in self.selection.selected:
+        for pair in self.selection.pairs:
             others = [other for other in self.selection.selected if other != pair]
             evidence[pair] = estimates(problem, others).evidence[pair]
         certainty = found.mean / np.maximum(found.std, 1e-300)

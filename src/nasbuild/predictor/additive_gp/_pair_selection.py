@@ -17,14 +17,15 @@ from nasbuild.predictor.additive_gp._pair_columns import PairColumns
 
 CHANCE = 0.01
 """Probability that any pair is named in a table without interactions."""
-LEAD = 2.0
-"""Least distance from 0, in deviations, of a named pair beside any other pair in its place."""
-_MOST = 20  # named pairs
+LEAD = 3.0
+"""Nats by which a named pair is ahead of any other pairs in its place: odds of 20 to 1."""
+_MOST = 20  # selected pairs
+_ROUNDS = 20  # in which pairs are replaced
 _WIDTH = 2.0  # prior deviation of log variances around those of the fit
 _PRIOR = 10.0  # variance of a named pair's own part, in mean squares of the labels
 _LEAST_VARIANCE = 1e-9
 _CHUNK = 2_000
-_ITERATIONS = 60
+_ITERATIONS, _TOLERANCE = 40, 1e-6
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,21 @@ class PairProblem:
     def fixed(self, selected: Sequence[int]) -> np.ndarray:
         """The part of the covariance whose variances are not found anew, (rows, rows)."""
         total = self.additive + JITTER * np.eye(len(self.z))
-        for pair in selected:
-            own = self.columns.column(pair)
+        for one in selected:
+            own = self.column(one)
             total += self.prior * np.outer(own, own)
         return total
+
+    def column(self, one: int) -> np.ndarray:
+        """A pair's own column; after the pairs come the rows, whose columns hold them alone, (rows,)."""
+        if one < self.count:
+            return self.columns.column(one)
+        return (np.arange(len(self.z)) == one - self.count).astype(float)
+
+    @property
+    def penalty(self) -> float:
+        """Nats for which of all pairs and rows has a part of its own."""
+        return float(np.log(self.count + len(self.z)))
 
     @cached_property
     def kernels(self) -> list[np.ndarray]:
@@ -101,7 +113,13 @@ class PairProblem:
             return found[0] + 0.5 * float(away @ away), found[1][1:-1] * theta + away / _WIDTH
 
         first = np.log(np.maximum(self.variances, _LEAST_VARIANCE))
-        best = minimize(objective, first, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
+        best = minimize(
+            objective,
+            first,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": _ITERATIONS, "ftol": _TOLERANCE},
+        )
         return replace(self, variances=np.exp(best.x)), float(best.fun)
 
 
@@ -115,32 +133,33 @@ class PairEstimates:
         Posterior mean and deviation of e.
     evidence
         Distance of e from 0 in deviations, where the pair has a part of its own without a prior.
-    lead
-        The least distance from 0 that remains beside any one other pair.
+    of_rows
+        The same of a part of each row alone, (rows,).
     """
 
     mean: np.ndarray
     std: np.ndarray
     evidence: np.ndarray
-    lead: np.ndarray
+    of_rows: np.ndarray
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The pairs that interact, in the order in which they were found, and the problem with their own parts.
+    """The pairs that interact, and the problem with their own parts.
 
     Attributes
     ----------
     problem
         With the variances found beside the selected pairs.
     selected
-        Pairs with a part of their own, named or not.
+        Pairs with a part of their own, named or not, in the order in which they were found. So are rows that no pair
+        explains, after all pairs (`PairProblem.column`).
     named
-        Those that stand out, and that no other pair could stand in for.
+        Those that stand out, and that no other pairs could stand in for.
     limit
         Least distance from 0, in deviations, of a pair that stands out.
     objective
-        Negative log density of the labels in nats, with log(pairs) more for each selected pair.
+        Negative log density of the labels in nats, with `PairProblem.penalty` more for each selected one.
     """
 
     problem: PairProblem
@@ -149,87 +168,114 @@ class Selection:
     limit: float
     objective: float
 
+    @property
+    def pairs(self) -> tuple[int, ...]:
+        """The selected pairs, without rows."""
+        return tuple(one for one in self.selected if one < self.problem.count)
+
 
 def select_pairs(problem: PairProblem) -> Selection:
-    """Add the pair that stands out most, as long as one does, and find the variances anew each time.
+    """Add the pair that stands out most, as long as one does; none is named yet.
 
     A pair stands out if its e is further from 0 than Student's t is by chance for any of the pairs (Bonferroni). Its e
-    is judged with a part of its own that has no prior, so nothing pulls it to 0. A named pair also stays `LEAD` deviations
-    from 0 when any other pair is added beside it: else the rows do not tell which of the two it is.
+    is judged with a part of its own that has no prior, so nothing pulls it to 0. Variances are found anew each time.
+
+    A single row may be off as well, by a pair that no other row has or by a mistake. So rows compete with pairs.
     """
-    start, selected = problem, list[int]()
-    value = 0.0
-    while len(selected) < _MOST and problem.count:
-        limit = _limit(problem, selected)
-        evidence = np.abs(estimates(problem, selected).evidence)
-        evidence[selected] = 0.0
-        best = int(np.argmax(evidence))
-        if evidence[best] < limit:
+    return _added(problem, problem, (), None) if problem.count else Selection(problem, (), (), np.inf, 0.0)
+
+
+def name_pairs(best: Selection, problem: PairProblem) -> Selection:
+    """Try to do without each of the selected pairs and rows, and name the pairs that are needed.
+
+    Each is forbidden in turn, and others are added in its place. If these are more probable, they are taken. Else a pair
+    is named if it is ahead by `LEAD` nats: the rows tell that it is this one. ``problem`` is that of the fit.
+    """
+    ahead: dict[int, float] = {}
+    for _ in range(_ROUNDS):
+        ahead = {}
+        for pair in best.selected:
+            others = tuple(other for other in best.selected if other != pair)
+            without = _added(best.problem, problem, others, pair)
+            if len(without.selected) > len(best.selected):
+                without = _removed(without, problem)
+            ahead[pair] = without.objective - best.objective
+            if ahead[pair] < 0:
+                best = without
+                break
+        else:
             break
-        selected.append(best)
+    named = tuple(pair for pair in best.pairs if ahead.get(pair, -1.0) >= LEAD and _stands_out(best, pair))
+    return replace(best, named=named)
+
+
+def _added(
+    problem: PairProblem, start: PairProblem, selected: tuple[int, ...], forbidden: int | None
+) -> Selection:
+    """Some pairs and those that stand out beside them, one after the other. ``start`` has the fit's variances."""
+    problem, value = problem.with_pairs(selected, start)
+    while True:
+        limit = _limit(problem, selected)
+        found = estimates(problem, selected)
+        evidence = np.abs(np.append(found.evidence, found.of_rows))
+        evidence[[*selected, *([] if forbidden is None else [forbidden])]] = 0.0
+        pair = int(np.argmax(evidence))
+        if evidence[pair] < limit or len(selected) >= _MOST:
+            break
+        selected = (*selected, pair)
         problem, value = problem.with_pairs(selected, start)
-    if not selected:
-        return Selection(problem, (), (), _limit(problem, []) if problem.count else np.inf, value)
-    limit, named = _limit(problem, selected), list[int]()
-    for pair in selected:
-        others = [other for other in selected if other != pair]
-        found = estimates(problem, others, among=pair)
-        if abs(found.evidence[pair]) >= limit and found.lead[pair] >= LEAD:
-            named.append(pair)
-    value += len(selected) * float(np.log(problem.count))
-    return Selection(problem, tuple(selected), tuple(named), limit, value)
+    return Selection(problem, selected, (), limit, value + len(selected) * problem.penalty)
 
 
-def estimates(problem: PairProblem, selected: Sequence[int], among: int | None = None) -> PairEstimates:
+def _removed(found: Selection, start: PairProblem) -> Selection:
+    """Without what makes the labels no more probable than its penalty."""
+    for one in found.selected:
+        selected = tuple(other for other in found.selected if other != one)
+        problem, value = found.problem.with_pairs(selected, start)
+        value += len(selected) * problem.penalty
+        if value < found.objective:
+            found = replace(found, problem=problem, selected=selected, objective=value)
+    return found
+
+
+def _stands_out(found: Selection, pair: int) -> bool:
+    others = [other for other in found.selected if other != pair]
+    return abs(estimates(found.problem, others).evidence[pair]) >= found.limit
+
+
+def estimates(problem: PairProblem, selected: Sequence[int]) -> PairEstimates:
     """What the rows say about every pair, where some have a part of their own.
 
-    The mean without a prior is that of universal kriging (Rasmussen & Williams, 2006, section 2.7). ``lead`` is
-    found for the pair ``among`` only.
+    The mean without a prior is that of universal kriging (Rasmussen & Williams, 2006, section 2.7).
     """
     factor = cho_factor(problem.covariance(selected), lower=True)
     alpha = cho_solve(factor, problem.z)
     inverse = cho_solve(factor, np.eye(len(problem.z)))
     mean, variance, evidence = (np.zeros(problem.count) for _ in range(3))
     weight = problem.variances[:-1] @ problem.weights
-    lead = np.zeros(problem.count)
-    reference = None if among is None else _score(problem.columns.column(among), inverse, alpha)
-    rivals = np.full(problem.count, np.inf)
-    is_selected = np.zeros(problem.count, dtype=bool)
-    is_selected[list(selected)] = True
+    extra = np.zeros(problem.count)
+    extra[[one for one in selected if one < problem.count]] = problem.prior
+    columns = problem.columns
     for some in _chunks(problem.count):
-        p, q = problem.columns.pairs[some].T
-        own = problem.columns.held[:, p] * problem.columns.held[:, q]
-        cross = weight[some] * problem.columns.kernel[:, p] * problem.columns.kernel[:, q]
-        prior = weight[some] * problem.columns.sizes[p] * problem.columns.sizes[q]
-        solved = inverse @ own
-        size, score = (own * solved).sum(axis=0), own.T @ alpha
-        size = np.maximum(size, 1e-300)
+        p, q = columns.pairs[some].T
+        own = columns.held[:, p] * columns.held[:, q]
+        cross = weight[some] * columns.kernel[:, p] * columns.kernel[:, q]
+        prior = weight[some] * columns.sizes[p] * columns.sizes[q]
+        solved, known = inverse @ own, inverse @ cross
+        size, score = np.maximum((own * solved).sum(axis=0), 1e-300), own.T @ alpha
+        shared, inside = (cross * solved).sum(axis=0), (cross * known).sum(axis=0)
         # A part of its own without a prior.
-        known, shared = inverse @ cross, (cross * solved).sum(axis=0)
         free = cross.T @ alpha + (1 - shared) * score / size
-        left = np.maximum(prior - (cross * known).sum(axis=0), 0) + (1 - shared) ** 2 / size
+        left = np.maximum(prior - inside, 0) + (1 - shared) ** 2 / size
         evidence[some] = free / np.sqrt(left)
         # The posterior of the model, in which only selected pairs have a part of their own.
-        extra = np.where(is_selected[some], problem.prior, 0.0)
-        mean[some] = cross.T @ alpha + extra * score
-        both = (cross * known).sum(axis=0) + 2 * extra * shared + extra**2 * size
-        variance[some] = np.maximum(prior + extra - both, 0)
-        if reference is not None and among is not None:
-            solved_one, size_one, score_one = reference
-            overlap = (own.T @ solved_one) / np.sqrt(size * size_one)
-            ahead = score_one / np.sqrt(size_one) - overlap * score / np.sqrt(size)
-            beside = np.sign(score_one) * ahead / np.sqrt(np.maximum(1 - overlap**2, 1e-12))
-            rivals[some] = np.where(is_selected[some], np.inf, beside)
-    if among is not None:
-        rivals[among] = np.inf
-        lead[among] = rivals.min() / problem.spread
-    std = np.sqrt(variance) * problem.spread
-    return PairEstimates(mean, std, evidence / problem.spread, lead)
-
-
-def _score(column: np.ndarray, inverse: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, float, float]:
-    solved = inverse @ column
-    return solved, float(column @ solved), float(column @ alpha)
+        more = extra[some]
+        mean[some] = cross.T @ alpha + more * score
+        variance[some] = np.maximum(prior + more - inside - 2 * more * shared - more**2 * size, 0)
+    of_rows = alpha / np.sqrt(np.diag(inverse))
+    return PairEstimates(
+        mean, np.sqrt(variance) * problem.spread, evidence / problem.spread, of_rows / problem.spread
+    )
 
 
 def _limit(problem: PairProblem, selected: Sequence[int]) -> float:

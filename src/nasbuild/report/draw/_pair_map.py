@@ -11,7 +11,7 @@ from markupsafe import Markup
 from nasbuild.report.data._number_format import Scale
 from nasbuild.report.draw._svg import Svg, fitted, text_width
 
-_WIDTH, _SIZE = 330.0, 11.0
+_WIDTH, _SIZE, _TOP = 330.0, 11.0, 6.0
 _STEPS = 4  # shades of a colour
 _FEW = 12  # stages up to which every one is named
 _EVERY = 10  # else one in ten is
@@ -41,12 +41,12 @@ def pair_map(data: dict[str, Any], names: Sequence[str], sign: int, scale: Scale
     each = min(each, 34.0)
     picture = Svg(
         left + each * count + 2,
-        each * count + _SIZE + 10,
+        _TOP + each * count + _SIZE + 10,
         "Interactions between two stages, as the list says",
-        kind="pair-map",
+        kind="pair-map many" if count > _FEW else "pair-map",
     )
-    corners = "".join(f"H{left + each * (u + 1):.1f}V{each * (u + 1):.1f}" for u in range(count))
-    picture.add("path", d=f"M{left:.1f} 0{corners}H{left:.1f}z", class_="ground")
+    corners = "".join(f"H{left + each * (u + 1):.1f}V{_TOP + each * (u + 1):.1f}" for u in range(count))
+    picture.add("path", d=f"M{left:.1f} {_TOP}{corners}H{left:.1f}z", class_="ground")
     largest = max(abs(cell["effect"]) for cell in cells)
     paths: dict[str, list[str]] = {}
     for cell in cells:
@@ -54,18 +54,18 @@ def pair_map(data: dict[str, Any], names: Sequence[str], sign: int, scale: Scale
         step = math.ceil(_STEPS * abs(cell["effect"]) / largest - 1e-9)
         shade = f"{'up' if sign * cell['effect'] > 0 else 'down'}{max(step, 1)}"
         paths.setdefault(shade, []).append(
-            f"M{left + each * u:.1f} {each * v:.1f}h{each:.1f}v{each:.1f}h{-each:.1f}z"
+            f"M{left + each * u:.1f} {_TOP + each * v:.1f}h{each:.1f}v{each:.1f}h{-each:.1f}z"
         )
     for shade, found in sorted(paths.items()):
         picture.add("path", d="".join(found), class_=shade)
     _frames(picture, data, names, left, each, scale)
     for u in shown:
         text = fitted(_short(names[u]), left - 4, _SIZE)
-        picture.text(left - 4, each * (u + 0.5) + 4, text, size=_SIZE, anchor="end")
+        picture.text(left - 4, _TOP + each * (u + 0.5) + 4, text, size=_SIZE, anchor="end")
         # Below, numbers have room where names have none.
         room = each * (1 if count <= _FEW else _EVERY) - 2
         picture.text(
-            left + each * (u + 0.5), each * count + _SIZE + 4, fitted(_below(names[u], room), room, _SIZE),
+            left + each * (u + 0.5), _TOP + each * count + _SIZE + 4, fitted(_below(names[u], room), room, _SIZE),
             size=_SIZE, anchor="middle",
         )  # fmt: skip
     return picture.markup()
@@ -82,7 +82,7 @@ def _frames(
         if (u, v) in taken:
             continue
         taken.add((u, v))
-        x, y = left + each * u, each * v
+        x, y = left + each * u, _TOP + each * v
         title = f"{pair['first']} and {pair['second']}: {scale.signed(pair['effect'])} ± {scale.deviation(pair['std'])}"
         picture.add("rect", x=x, y=y, width=each, height=each, class_="named", title=title, fill="none")
         if number <= _NUMBERED:
