@@ -87,6 +87,24 @@ class PairProblem:
             return self.columns.column(one)
         return (np.arange(len(self.z)) == one - self.count).astype(float)
 
+    def without(self, one: int) -> PairProblem:
+        """The same where the interaction of a pair is 0: it is taken out of the kernels. A row has none.
+
+        This is the covariance given e = 0, as all of it that hangs on e is a sum over kernels.
+        """
+        if one >= self.count:
+            return self
+        p, q = self.columns.pairs[one]
+        own = self.columns.kernel[:, p] * self.columns.kernel[:, q]
+        size = self.columns.sizes[p] * self.columns.sizes[q]
+        if not size > 0:
+            return self
+        beside = [
+            kernel - weight * np.outer(own, own) / size if weight else kernel
+            for kernel, weight in zip(self.beside, self.weights[:, one], strict=True)
+        ]
+        return replace(self, beside=beside)
+
     @property
     def penalty(self) -> float:
         """Nats for which of all pairs and rows has a part of its own."""
@@ -188,20 +206,25 @@ def select_pairs(problem: PairProblem) -> Selection:
 def name_pairs(best: Selection, problem: PairProblem) -> Selection:
     """Try to do without each of the selected pairs and rows, and name the pairs that are needed.
 
-    Each is forbidden in turn, and others are added in its place. If these are more probable, they are taken. Else a pair
-    is named if it is ahead by `LEAD` nats: the rows tell that it is this one. ``problem`` is that of the fit.
+    Each interaction is taken to be 0 in turn, and others are added in its place. If these are more probable, they are
+    taken. Else a pair is named if it is ahead by `LEAD` nats: the rows tell that it is this one. ``problem`` is that of
+    the fit.
     """
     ahead: dict[int, float] = {}
     for _ in range(_ROUNDS):
         ahead = {}
+        # What the kernels of all pairs explain as well needs no part of its own, on either side.
+        objective = _removed(best, problem).objective
         for pair in best.selected:
             others = tuple(other for other in best.selected if other != pair)
-            without = _added(best.problem, problem, others, pair)
-            if len(without.selected) > len(best.selected):
-                without = _removed(without, problem)
-            ahead[pair] = without.objective - best.objective
+            without = _removed(_added(best.problem.without(pair), problem, others, pair), problem)
+            ahead[pair] = without.objective - objective
             if ahead[pair] < 0:
-                best = without
+                own, value = replace(without.problem, beside=problem.beside).with_pairs(
+                    without.selected, problem
+                )
+                value += len(without.selected) * problem.penalty
+                best = replace(without, problem=own, objective=value)
                 break
         else:
             break
