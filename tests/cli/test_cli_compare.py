@@ -44,7 +44,7 @@ def test_a_file_is_as_good_as_the_id_of_a_row(nasbuild, files, tmp_path):
     assert found["better"] == found[best]["id"]  # a loss
 
 
-def test_what_is_no_architecture_gets_one_sentence(nasbuild, files, tmp_path):
+def test_what_is_no_architecture_gets_one_sentence(nasbuild, files):
     assert (
         "'nothing' is no architecture; allowed: the id"
         in nasbuild("compare", files.fit, "nothing", TABLE.ids[0]).sentence
