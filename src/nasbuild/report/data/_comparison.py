@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._number_format import Scale, plural
-from nasbuild.score import compare_architectures
 
 if TYPE_CHECKING:
     from nasbuild.score import TargetFit
@@ -39,6 +38,8 @@ def comparison_data(
     >>> data["better"] == table.ids[40], data["contributions"][0]["text"]
     (True, 'stage2: mb_e6_k5-mb_e6_k5, not mb_e1_k3')
     """
+    from nasbuild.score import compare_architectures  # loads torch, which takes seconds
+
     found = compare_architectures(target_fit, first[1], second[1])
     target, names = target_fit.target, [stage.name for stage in target_fit.scorer.space.stages]
     ahead = target.sign * found.difference

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._number_format import Scale, plural
-from nasbuild.score import interactions
 
 if TYPE_CHECKING:
     from nasbuild.predictor import PairEffect, PairEffects, PartChoice
@@ -32,6 +31,8 @@ def pairs_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any] | None:
     >>> pairs_data(fit, fit["acc"]) is None  # ridge regression is a sum
     True
     """
+    from nasbuild.score import interactions  # loads torch, which takes seconds
+
     found = interactions(target_fit, fit.recipe, seed=fit.seed)
     if found is None:
         return None
