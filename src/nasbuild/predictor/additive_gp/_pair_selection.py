@@ -20,8 +20,14 @@ CHANCE = 0.01
 LEAD = 3.0
 """Nats by which a named pair is ahead of any other pairs in its place: odds of 20 to 1."""
 _MOST = 20  # selected pairs
+_ROWS_FOR_EACH = 12  # at least, for each selected pair or row
+_DOUBT = 2.0  # nats: a 95 % interval of the noise
+_NOISE_STEP, _NOISE_STEPS = 1.4, 20
 _ROUNDS = 20  # in which pairs are replaced
-_WIDTH = 2.0  # prior deviation of log variances around those of the fit
+_WIDTH, _NOISE_WIDTH = (
+    2.0,
+    0.5,
+)  # prior deviation of log variances around those of the fit; few rows say little of noise
 _PRIOR = 10.0  # variance of a named pair's own part, in mean squares of the labels
 _LEAST_VARIANCE = 1e-9
 _CHUNK = 2_000
@@ -115,27 +121,35 @@ class PairProblem:
         """The kernels of interactions, then that of the noise."""
         return [*self.beside, np.eye(len(self.z))]
 
-    def with_pairs(self, selected: Sequence[int], start: PairProblem) -> tuple[PairProblem, float]:
+    def with_pairs(
+        self, selected: Sequence[int], start: PairProblem, noise: float | None = None
+    ) -> tuple[PairProblem, float]:
         """The problem with variances found beside some pairs, and its negative log density in nats.
 
-        ``start`` has the variances of the fit, which are the prior's centre.
+        ``start`` has the variances of the fit, which are the prior's centre. A ``noise`` that is given has no prior.
         """
         centre = np.log(np.maximum(start.variances, _LEAST_VARIANCE))
+        width = np.append(np.full(len(centre) - 1, _WIDTH), _NOISE_WIDTH if noise is None else np.inf)
         kernels = Kernels.of([self.fixed(selected), *self.kernels])
 
         def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
-            away, theta = (log - centre) / _WIDTH, np.exp(log)
+            away, theta = (log - centre) / width, np.exp(log)
             found = kernels.minus_log_density(self.z, np.append(1.0, theta), 0.0)
             if found is None:
                 return 1e10, np.zeros(len(log))
-            return found[0] + 0.5 * float(away @ away), found[1][1:-1] * theta + away / _WIDTH
+            return found[0] + 0.5 * float(away @ away), found[1][1:-1] * theta + away / width
 
         first = np.log(np.maximum(self.variances, _LEAST_VARIANCE))
+        bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(first)
+        if noise is not None:
+            first[-1] = np.log(noise)
+            bounds[-1] = first[-1], first[-1]
         best = minimize(
             objective,
             first,
             jac=True,
             method="L-BFGS-B",
+            bounds=bounds,
             options={"maxiter": _ITERATIONS, "ftol": _TOLERANCE},
         )
         return replace(self, variances=np.exp(best.x)), float(best.fun)
@@ -228,8 +242,30 @@ def name_pairs(best: Selection, problem: PairProblem) -> Selection:
                 break
         else:
             break
-    named = tuple(pair for pair in best.pairs if ahead.get(pair, -1.0) >= LEAD and _stands_out(best, pair))
-    return replace(best, named=named)
+    leading = [pair for pair in best.pairs if ahead.get(pair, -1.0) >= LEAD]
+    if not leading:
+        return replace(best, named=())
+    # Rows that no pair explains show how wide the noise is: they count when a pair is judged at last.
+    noisy = _with_much_noise(best.problem, best.pairs, problem)
+    named = tuple(pair for pair in leading if _stands_out(noisy, best.pairs, pair))
+    return replace(best, problem=noisy, selected=best.pairs, named=named)
+
+
+def _with_much_noise(found: PairProblem, pairs: Sequence[int], start: PairProblem) -> PairProblem:
+    """The problem with the most noise that the labels still allow: its profile likelihood is `_DOUBT` nats below the best.
+
+    Few rows may be explained without any noise, by luck.
+    """
+    found, _ = found.with_pairs(pairs, start)
+    best = np.inf
+    for step in np.arange(_NOISE_STEPS):
+        noise = float(found.variances[-1]) * (_NOISE_STEP if step else 1.0)
+        more, value = found.with_pairs(pairs, start, noise)
+        best = min(best, value)
+        if value > best + _DOUBT:
+            break
+        found = more
+    return found
 
 
 def _added(
@@ -243,7 +279,7 @@ def _added(
         evidence = np.abs(np.append(found.evidence, found.of_rows))
         evidence[[*selected, *([] if forbidden is None else [forbidden])]] = 0.0
         pair = int(np.argmax(evidence))
-        if evidence[pair] < limit or len(selected) >= _MOST:
+        if evidence[pair] < limit or len(selected) >= min(_MOST, len(problem.z) // _ROWS_FOR_EACH):
             break
         selected = (*selected, pair)
         problem, value = problem.with_pairs(selected, start)
@@ -261,9 +297,9 @@ def _removed(found: Selection, start: PairProblem) -> Selection:
     return found
 
 
-def _stands_out(found: Selection, pair: int) -> bool:
-    others = [other for other in found.selected if other != pair]
-    return abs(estimates(found.problem, others).evidence[pair]) >= found.limit
+def _stands_out(problem: PairProblem, selected: Sequence[int], pair: int) -> bool:
+    evidence = estimates(problem, [other for other in selected if other != pair]).evidence[pair]
+    return abs(evidence) >= _limit(problem, selected)
 
 
 def estimates(problem: PairProblem, selected: Sequence[int]) -> PairEstimates:
