@@ -32,15 +32,15 @@ def planted(options: Any, result: dict[str, Any]) -> None:
     """Planted pairs, and tables without any."""
     rows = result.setdefault("planted", {})
     lines = []
-    for kind, what in TABLES.items():
-        for noise in NOISES:
+    for kind in options.tables:
+        for noise in options.noises:
             for pairs, seeds in ((PAIRS, options.seeds), (0, options.without)):
                 keys = [f"{kind}, {noise} noise, {pairs} pairs, {seed}" for seed in range(seeds)]
                 for seed, key in enumerate(keys):
                     if key not in rows:
                         rows[key] = named_pairs(kind, NOISES[noise] * MEDIAN, pairs, seed)
                         save(options.out, result)
-                lines.append([what, noise, str(pairs), *_summed([rows[key] for key in keys], pairs)])
+                lines.append([TABLES[kind], noise, str(pairs), *_summed([rows[key] for key in keys], pairs)])
                 print(*lines[-1], sep="  ", flush=True)
     print(markdown(["table", "noise", "planted", "tables", *WHAT], lines))
 
@@ -136,6 +136,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[*PARTS], choices=[*PARTS])
     parser.add_argument("--seeds", type=int, default=10, help="tables with interactions")
     parser.add_argument("--without", type=int, default=20, help="tables without any")
+    parser.add_argument("--tables", nargs="*", default=[*TABLES], choices=[*TABLES])
+    parser.add_argument("--noises", nargs="*", default=[*NOISES], choices=[*NOISES])
     options = parser.parse_args()
     result = resume(options.out)
     for name in options.only:
