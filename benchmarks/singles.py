@@ -1,20 +1,22 @@
 """Tables of a reference and its single changes: what can be read off them that is known to be there.
 
-    python benchmarks/singles.py --only planted [--seeds 10] [--without 20]
+    python benchmarks/singles.py [--only planted depth-pairs] [--seeds 10] [--without 20]
 
 ``planted`` are synthetic tables of 300 rows of 60 stages with two choices each. Effects are lognormal. Five pairs of choices
 interact, by one to three times the median effect. Are these the first five pairs that a fit names? In tables without any
-interaction, is one named all the same? Results are written as they come; an interrupted run resumes.
+interaction, is one named all the same? ``depth-pairs`` are pairs named from few joint rows of smollm2-depth. Results are written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from _common import arguments, markdown, resume, save
+from nasbuild.bench import read
 from nasbuild.score import fit, interactions
 from nasbuild.space import Architecture, Space, changed_sample, space_from_dict
 from nasbuild.table import Table
@@ -128,7 +130,30 @@ def _summed(rows: list[dict[str, Any]], pairs: int) -> list[str]:
     ]
 
 
-PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {"planted": planted}
+def depth_pairs(options: Any, result: dict[str, Any]) -> None:
+    """Pairs named from the 60 single changes and some joint rows of smollm2-depth, beside those of all joint rows."""
+    rows = result.setdefault("depth_pairs", {})
+    table = read(options.data, "smollm2-depth")
+    table = replace(table, space=replace(table.space, reference=table.architectures[0]))
+    singles, joint = list(range(61)), len(table) - 61
+    for count in (*DEPTH_ROWS, joint):
+        for seed in range(options.seeds if count < joint else 1):
+            key = f"{count} joint rows, {seed}"
+            if key not in rows:
+                drawn = (61 + np.random.default_rng(seed).permutation(joint)[:count]).tolist()
+                [target] = fit(table.select([*singles, *drawn]), ["loss"], baselines=False).targets
+                found = interactions(target)
+                assert found is not None
+                rows[key] = [
+                    [one.first.part.text(table.space), one.second.part.text(table.space), one.effect, one.std]
+                    for one in found.named
+                ]
+                save(options.out, result)
+            print(key, rows[key], flush=True)
+
+
+DEPTH_ROWS = (60, 100, 150)
+PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {"planted": planted, "depth-pairs": depth_pairs}
 
 
 def main() -> None:

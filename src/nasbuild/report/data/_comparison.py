@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nasbuild.space import Architecture
 
 _DIGITS = 4  # of the largest number of a sum
+_LONGEST = 40  # characters of an id in a sentence
 
 
 def comparison_data(
@@ -101,10 +102,18 @@ def comparison_lines(data: dict[str, Any], most: int = 15) -> tuple[str, list[tu
     if others or rest:
         lines.append((scale.signed(rest * unit), plural(others, "smaller one") if others else "rounding"))
     lines.append((scale.signed(whole * unit), "difference"))
-    better = f"{data['better']} is better" if data["better"] is not None else "both are equal"
+    names = [
+        one["id"] if len(one["id"]) <= _LONGEST else f"the {number}"
+        for one, number in ((first, "first"), (second, "second"))
+    ]
+    better = "both are equal"
+    if data["better"] is not None:
+        better = (
+            f"{names[0] if (data['direction'] == 'maximize') == (difference > 0) else names[1]} is better"
+        )
     heading = (
-        f"{scale.named(data['target'])}: {first['id']} is predicted {scale.pair(first['prediction'], first['std'])}, "
-        f"{second['id']} {scale.pair(second['prediction'], second['std'])}. With the target {data['direction']}d, {better}."
+        f"{scale.named(data['target'])}: {names[0]} is predicted {scale.pair(first['prediction'], first['std'])}, "
+        f"{names[1]} {scale.pair(second['prediction'], second['std'])}. With the target {data['direction']}d, {better}."
     )
     remark = (
         ""
