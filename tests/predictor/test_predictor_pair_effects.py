@@ -10,8 +10,9 @@ import pytest
 from nasbuild.predictor import AdditiveGP, AdditiveRecipe, fit_additive_gp, pair_effects
 from nasbuild.predictor.additive_gp._joint_kernel import NAMES, REACHES
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
-from nasbuild.predictor.additive_gp._pair_effects import single_problem, table_problem
-from nasbuild.predictor.additive_gp._pair_selection import estimates, select_pairs
+from nasbuild.predictor.additive_gp._pair_problem import estimates
+from nasbuild.predictor.additive_gp._pair_rows import single_problem, table_problem
+from nasbuild.predictor.additive_gp._pair_selection import select_pairs
 from nasbuild.space import Architecture, Space, changed_sample, space_from_dict
 
 STAGES = 8
