@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="tables with interactions")
     parser.add_argument("--without", type=int, default=20, help="tables without any")
     parser.add_argument("--tables", nargs="*", default=[*TABLES], choices=[*TABLES])
-    parser.add_argument("--noises", nargs="*", default=[*NOISES], choices=[*NOISES])
+    parser.add_argument("--noises", nargs="*", default=["small"], choices=[*NOISES])
     options = parser.parse_args()
     result = resume(options.out)
     for name in options.only:
