@@ -7,6 +7,7 @@ The examples of this room start from
 >>> fit = nb.fit(table, ["acc", "macs"], recipe="ridge", baselines=False)
 """
 
+from nasbuild.api._arguments import named_architecture
 from nasbuild.api._build_request import BUILD_CRITERIA, BuildRequest
 from nasbuild.api._build_result import BuildResult, build_requested
 from nasbuild.api._evaluate import evaluate, optimize
@@ -33,6 +34,7 @@ __all__ = [
     "explain",
     "fit",
     "load_fit",
+    "named_architecture",
     "optimize",
     "shrink",
 ]

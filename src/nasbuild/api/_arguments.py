@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.predictor import recipe as named_recipe
+from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space, architecture_id, contains, parse_architecture
-from nasbuild.table import Table, read_architectures
+from nasbuild.table import Table, read_architectures, reference_row
 
 
 def texts(value: Any, where: str) -> list[str]:
@@ -101,6 +104,51 @@ def named_architectures(
         own = one.get("id") if isinstance(one, Mapping) else None
         found.append((own if isinstance(own, str) else architecture_id(space, architecture), architecture))
     return found
+
+
+def named_architecture(fit: Fit, value: Any, where: str = "architecture") -> tuple[str, Architecture]:
+    """One architecture with its name: ``"reference"``, the id of a row of a fit's table, a file, or plain data.
+
+    Raises
+    ------
+    NasbuildError
+        If it is none of these, or a file holds several.
+
+    Examples
+    --------
+    >>> from nasbuild.api import named_architecture
+    >>> named_architecture(fit, table.ids[3])[1] == table.architectures[3]
+    True
+    """
+    if isinstance(value, Table) or not isinstance(value, str | os.PathLike):
+        found = named_architectures(fit.space, value, where)
+    elif str(value) in fit.table.ids:
+        return str(value), fit.table.architectures[fit.table.ids.index(str(value))]
+    elif str(value) == "reference":
+        centre = reference_row(fit.space, fit.table.architectures)
+        if centre is None:
+            raise NasbuildError(
+                f"space {fit.space.name!r} declares no reference, and the table has no centre",
+                where=where,
+                todo="declare a reference in space.yaml, or name a row",
+            )
+        return "reference", centre[0]
+    elif Path(value).exists():
+        found = read_architectures(value, fit.space)
+    else:
+        raise NasbuildError(
+            f"{str(value)!r} is no architecture",
+            where=where,
+            allowed="the id of a row of the fit's table, a file with one architecture, or 'reference'",
+        )
+    if len(found) != 1:
+        raise NasbuildError(
+            f"there are {len(found):,} architectures",
+            where=where,
+            allowed="one",
+            todo="write one into a file",
+        )
+    return found[0]
 
 
 def _architecture(space: Space, one: Any, where: str) -> Architecture:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.api._arguments import named_architectures, texts, whole
+from nasbuild.api._arguments import named_architecture, named_architectures, texts, whole
 from nasbuild.api._build_request import BuildRequest
 from nasbuild.api._build_result import build_requested
 from nasbuild.api._explanation import Explanation
@@ -16,7 +16,7 @@ from nasbuild.api._fit_html import fit_html
 from nasbuild.api._plot import FitPlot
 from nasbuild.api._rows import Rows
 from nasbuild.builder import reduce_space
-from nasbuild.report import explain_data, write_report
+from nasbuild.report import comparison_data, comparison_lines, explain_data, pairs_data, write_report
 from nasbuild.score import Fit as ScoreFit
 from nasbuild.score import module_rows, prediction_rows, save_fit
 from nasbuild.space import Space, module_id
@@ -80,6 +80,62 @@ class Fit(ScoreFit):
         found = named_architectures(self.space, architectures)
         rows = prediction_rows(target_fit, found)
         return Rows(rows, f"{len(rows):,} predictions of {target_fit.target.name}")
+
+    def compare(self, first: Any, second: Any, *, target: str | None = None) -> Rows:
+        """Why ``first`` is predicted better than ``second``: a sum over parts and pairs that is their exact difference.
+
+        Both are an `Architecture`, plain data, the id of a row of the table, a file with one architecture, or
+        ``"reference"``.
+
+        Returns
+        -------
+        Rows with ``kind``, ``text``, ``stages``, ``value`` and ``std``, largest first, in the target's unit. ``value``
+        adds up to the prediction of the first less that of the second.
+
+        Raises
+        ------
+        NasbuildError
+            If one of them is no architecture of the space.
+
+        Examples
+        --------
+        >>> rows = fit.compare(table.ids[40], table.ids[0], target="acc")
+        >>> rows[0]["text"], round(sum(row["value"] for row in rows), 2)
+        ('stage2: mb_e6_k5-mb_e6_k5, not mb_e1_k3', 13.88)
+        """
+        named = [
+            named_architecture(self, one, where) for one, where in ((first, "first"), (second, "second"))
+        ]
+        data = comparison_data(self.of(target), *named)
+        heading, _, remark = comparison_lines(data)
+        return Rows(data["contributions"], heading, [remark] if remark else [])
+
+    def pairs(self, *, target: str | None = None) -> Rows:
+        """Pairs of choices that stand out: what both do together beyond the sum of what each does alone, surest first.
+
+        Returns
+        -------
+        Rows with ``first``, ``second``, ``stages``, ``effect`` with ``std`` and 90 % interval (``low``, ``high``) in the
+        target's unit, ``bend`` (what the scale adds to any two choices of their size) and ``rows`` with both. None
+        stands out in most tables: the notes say how many were looked at.
+
+        Raises
+        ------
+        FitError
+            If there is no such target.
+
+        Examples
+        --------
+        >>> rows = fit.pairs(target="acc")
+        >>> len(rows), rows.notes
+        (0, ('recipe ridge does not separate pairs',))
+        """
+        target_fit = self.of(target)
+        found = pairs_data(self, target_fit)
+        title = f"pairs of choices of {target_fit.target.name}"
+        if found is None:
+            return Rows([], title, [f"recipe {self.recipe.name} does not separate pairs"])
+        return Rows(found["named"], title, found["sentences"])
 
     def build(
         self,

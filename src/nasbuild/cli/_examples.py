@@ -20,7 +20,11 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "nasbuild fit --graphs graphs.parquet --data acc.csv --target=+acc --out F",
     ),
     "explain": ("nasbuild explain my-fit",),
-    "compare": ("nasbuild compare my-fit mine.txt theirs.txt",),
+    "compare": (
+        "nasbuild compare my-fit r17 reference",
+        "nasbuild compare my-fit mine.json theirs.json",
+        "nasbuild compare graphs-fit mine.txt theirs.txt",
+    ),
     "modules": (
         "nasbuild modules my-fit --out modules.csv",
         "nasbuild modules my-fit --stage stage2 --top 20 --out modules.csv",

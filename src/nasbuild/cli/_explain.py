@@ -36,6 +36,7 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
             out.line(sentence)
         print_features(out, target)
         print_stage_effects(out, target)
+        print_pairs(out, target)
         print_modules(out, target)
         if target["next"]:
             out.line("\nnext:")
@@ -133,6 +134,15 @@ def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
     ]
     header = ["feature", "choice", *found["stages"]]
     out.table(header, rows, right=range(2, len(header)))
+
+
+def print_pairs(out: Output, target: dict[str, Any]) -> None:
+    """Prints the pairs of choices that stand out, or that none does."""
+    if target["pairs"] is None:
+        return
+    out.line("\nwhat two choices do together beyond their sum:")
+    for line in target["pairs"]["sentences"]:
+        out.line(f"  {line}")
 
 
 def print_modules(out: Output, target: dict[str, Any]) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from nasbuild._macs.batch_dimension import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
-from nasbuild.cli._options import FitArgument, JsonOption, TargetOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
@@ -111,21 +108,12 @@ def fit_graphs(
     out.json({"fit": str(out_folder), "targets": [graph_trust(target_fit) for target_fit in fit.targets]})
 
 
-def compare(
-    fit: FitArgument,
-    first: Annotated[Path, typer.Argument(help="file of ids of networks of the fit, one per line")],
-    second: Annotated[Path, typer.Argument(help="file of ids of the networks to compare with")],
-    target: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Compare two sets of networks. Shows which operations explain their difference, for a fit on graphs."""
+def compare_networks(out: Output, loaded: GraphFit, first: Path, second: Path, target: str | None) -> None:
+    """Prints which operations explain the difference between two sets of networks."""
     from nasbuild.ir import decode_numbers, encode_graphs
-    from nasbuild.score import load_fit
     from nasbuild.score.graphs import compare as differences
     from nasbuild.score.graphs import size_title
 
-    out = Output(as_json)
-    loaded = load_fit(fit, "graphs")
     target_fit = loaded.of(target)
     sets = [_named(loaded, path) for path in (first, second)]
     packed = [encode_graphs(loaded.schema, graphs) for graphs in sets]

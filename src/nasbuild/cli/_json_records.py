@@ -217,6 +217,71 @@ class TargetTrust(_Record):
     """What each cheap metric of `--with` was worth."""
 
 
+class PairInteraction(_Record):
+    """What two choices do together beyond the sum of what each does alone."""
+
+    first: str
+    """A choice, such as block5.attn = off."""
+    second: str
+    stages: list[str]
+    effect: float
+    """Posterior mean, in the target's unit."""
+    std: float
+    low: float
+    """Lower end of the 90 % interval."""
+    high: float
+    bend: float
+    """What the scale adds: the same for any two choices with effects of this size."""
+    rows: int
+    """Number of rows that have both."""
+
+
+class PairMapCell(_Record):
+    """The surest pair of two stages."""
+
+    stages: list[int]
+    """Positions of both stages."""
+    effect: float
+    std: float
+    named: bool
+    """Whether it stands out of all pairs."""
+
+
+class PairInteractions(_Record):
+    """Interactions of pairs of choices."""
+
+    looked_at: int
+    """Number of pairs that were compared."""
+    rows: int
+    """Number of rows in which they were looked for."""
+    basis: str
+    """What choices are compared with: reference, or table (its other choices)."""
+    named: list[PairInteraction]
+    """Pairs that stand out, surest first."""
+    sentences: list[str]
+    map: list[PairMapCell]
+
+
+class ComparedArchitecture(_Record):
+    """One of two compared architectures."""
+
+    id: str
+    prediction: float | None
+    std: float | None
+
+
+class Contribution(_Record):
+    """What a part or a pair contributes to the difference of two predictions."""
+
+    kind: str
+    """part, module, pair, higher (all other interactions) or limits (of the metric)."""
+    text: str
+    stages: list[str]
+    value: float
+    """In the target's unit; the values add up to the difference."""
+    std: float | None
+
+
 class SpaceTarget(_Record):
     """What a fit in a space learned about a target."""
 
@@ -235,6 +300,8 @@ class SpaceTarget(_Record):
     """Effect of every choice, overall and per stage, best first."""
     stages: list[dict[str, Any]]
     """Best and worst modules of each stage."""
+    pairs: PairInteractions | None = None
+    """Interactions of pairs of choices; null where the recipe does not separate them, or the fit is not reliable."""
     findings: list[str]
     """The main results, in sentences."""
     next: list[NextStep]

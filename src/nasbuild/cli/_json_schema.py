@@ -13,6 +13,8 @@ from nasbuild.cli._json_records import (
     AimedEquation,
     BudgetBest,
     BuiltArchitecture,
+    ComparedArchitecture,
+    Contribution,
     CostComparison,
     Count,
     EvaluatedArchitecture,
@@ -126,11 +128,25 @@ class ExplainOutput(_Output):
 
 
 class CompareOutput(_Output):
-    """What explains the difference between two sets of networks."""
+    """What explains the difference between two architectures, or between two sets of networks."""
 
     command: Literal["compare"]
     target: str
-    differences: list[OperationDifference]
+    differences: list[OperationDifference] = []
+    """For sets of networks."""
+    direction: str | None = None
+    """maximize or minimize."""
+    unit: str | None = None
+    first: ComparedArchitecture | None = None
+    second: ComparedArchitecture | None = None
+    difference: float | None = None
+    """Prediction of the first less that of the second."""
+    better: str | None = None
+    """Id of the better one; null for equal predictions."""
+    scale: float | None = None
+    """Factor from the scale on which contributions add up to labels; null if they add up on the label's own."""
+    contributions: list[Contribution] = []
+    """Largest first; they add up to the difference."""
 
 
 class ModulesOutput(_Output):

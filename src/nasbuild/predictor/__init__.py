@@ -37,6 +37,8 @@ from nasbuild.predictor.additive_gp._fit_proxy import fit_with_proxy
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._improving_changes import count_improving_changes
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
+from nasbuild.predictor.additive_gp._pair_columns import PartChoice
+from nasbuild.predictor.additive_gp._pair_effects import PairEffect, PairEffects, pair_effects
 from nasbuild.predictor.additive_gp._ruined_rows import RUINED, ruined_rows
 from nasbuild.predictor.additive_gp._single_changes import single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -66,7 +68,10 @@ __all__ = [
     "Member",
     "Network",
     "OperatorRecipe",
+    "PairEffect",
+    "PairEffects",
     "Pairs",
+    "PartChoice",
     "Progress",
     "Ranking",
     "Recipe",
@@ -87,6 +92,7 @@ __all__ = [
     "last_node_norms",
     "one_thread",
     "outputs",
+    "pair_effects",
     "pearson",
     "plan_splits",
     "predict_combinations",

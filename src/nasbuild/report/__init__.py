@@ -13,6 +13,7 @@ The examples of this room start from
 from nasbuild.report._page import report_html, write_report
 from nasbuild.report._pdf import find_browser
 from nasbuild.report.data._choice_text import choice_text
+from nasbuild.report.data._comparison import comparison_data, comparison_lines
 from nasbuild.report.data._explain import explain_data
 from nasbuild.report.data._failures import failing_data, rule_data
 from nasbuild.report.data._features import effect_scale, stage_effects
@@ -25,6 +26,7 @@ from nasbuild.report.data._overview import (
     importance_data,
     module_quantiles,
 )
+from nasbuild.report.data._pairs import pairs_data
 from nasbuild.report.data._trust import trust_data
 from nasbuild.report.draw._choice_colors import Palette
 from nasbuild.report.draw._module_chains import (
@@ -43,6 +45,8 @@ __all__ = [
     "Palette",
     "Scale",
     "choice_text",
+    "comparison_data",
+    "comparison_lines",
     "draw_architecture",
     "draw_effects",
     "draw_front",
@@ -61,6 +65,7 @@ __all__ = [
     "importance_data",
     "minus",
     "module_quantiles",
+    "pairs_data",
     "percent",
     "report_html",
     "rows_file",

@@ -17,6 +17,7 @@ from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._modules import modules_data, tied_modules_text, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale, correlation
+from nasbuild.report.data._pairs import pairs_data
 from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.data._trust import trust_data
 from nasbuild.report.draw._architecture_rows import draw_rows
@@ -24,6 +25,7 @@ from nasbuild.report.draw._choice_colors import Palette
 from nasbuild.report.draw._heat_table import MANY_STAGES, blocks_of_stages, heat, stage_map
 from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
 from nasbuild.report.draw._module_chains import Chain, draw_legend, draw_modules
+from nasbuild.report.draw._pair_map import pair_map
 from nasbuild.report.draw._trust_plots import agreement_bars, effect_dots, effect_limit, effect_name
 from nasbuild.space import ABSENT, as_choice
 
@@ -69,6 +71,13 @@ class TargetView:
         found = modules_data(self.fit, self.target_fit)
         # Ties come from noisy labels, which a known target does not need.
         return without_ties(found) if self.known else found
+
+    @cached_property
+    def pairs(self) -> Data | None:
+        """Interactions of pairs of choices; None where the recipe separates none, or nothing is reliable or learned."""
+        if self.known or self.trust["level"] == "none":
+            return None
+        return pairs_data(self.fit, self.target_fit)
 
     @cached_property
     def known(self) -> str:
@@ -153,6 +162,8 @@ class TargetView:
             limit = effect_limit(found)
             groups.append([(f, effect_dots(f, limit, self.sign, scale)) for f in found])
         table = heat(stage_effects(data["features"]), self.sign, scale)
+        pairs = value_or_none(lambda: self.pairs)
+        names = [stage.name for stage in self.fit.space.stages]
         return {
             "groups": groups,
             "effect_name": effect_name,
@@ -160,6 +171,8 @@ class TargetView:
             "members": self.target_fit.scorer.members,
             "sign": self.sign,
             "scale": scale,
+            "pairs": pairs,
+            "pair_map": pair_map(pairs, names, self.sign, scale) if pairs else None,
             "heat": table,
             "blocks": blocks_of_stages(table)
             if table["features"] and len(table["stages"]) > MANY_STAGES

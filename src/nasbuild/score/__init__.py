@@ -24,6 +24,7 @@ from nasbuild.score._any_fit import AnyFit, AnyTargetFit
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choice_effects import choice_effects
+from nasbuild.score._comparison import Comparison, Contribution, compare_architectures
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, fit_failures
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
@@ -42,6 +43,7 @@ from nasbuild.score._held_out import (
     count_tested_joint,
     evidence_of,
 )
+from nasbuild.score._interactions import interactions
 from nasbuild.score._known_noise import known_noise
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._prediction_rows import prediction_rows
@@ -69,6 +71,8 @@ __all__ = [
     "AnyTargetFit",
     "Baseline",
     "ChoiceScore",
+    "Comparison",
+    "Contribution",
     "Evidence",
     "FailureRule",
     "Failures",
@@ -94,6 +98,7 @@ __all__ = [
     "better_parts",
     "choice_effects",
     "choice_scores",
+    "compare_architectures",
     "count_tested_joint",
     "evidence_of",
     "failure_rule",
@@ -107,6 +112,7 @@ __all__ = [
     "fit_model",
     "fit_rows",
     "fit_scorers",
+    "interactions",
     "known_noise",
     "label_statistics",
     "load_fit",

@@ -31,7 +31,7 @@ from nasbuild.score._held_out import (
 from nasbuild.score._proxy import ProxyLabels
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
-from nasbuild.table import UnseenChoice, unseen_choices
+from nasbuild.table import Part, UnseenChoice, unseen_choices
 
 _PSEUDO_ROWS = 10
 _FACTOR_LIMITS = 0.5, 3.0
@@ -88,6 +88,9 @@ class AdditiveScorer(Scorer):
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.gp.pairs(codes)
+
+    def part_pairs(self, architectures: Sequence[Architecture]) -> dict[tuple[Part, Part], np.ndarray] | None:
+        return self.gp.part_pairs(architectures)
 
     def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
         return self.gp.layer_pairs(stage, options)

@@ -14,7 +14,7 @@ import numpy as np
 from nasbuild.predictor import Pairs
 from nasbuild.score._any_fit import short
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
-from nasbuild.table import UnseenChoice, architectures_with_unseen, unseen_choices
+from nasbuild.table import Part, UnseenChoice, architectures_with_unseen, unseen_choices
 
 _LEAST_STD = 1e-6  # of the range of most labels: no method knows a label more closely
 _CHUNK = 2_048  # architectures predicted together
@@ -197,6 +197,21 @@ class Scorer(ABC):
         >>> codes = [module_codes(stage, depth=1) for stage in space.stages]
         >>> scorer.pairs(codes).all_combinations().shape
         (27,)
+        """
+        return None
+
+    def part_pairs(
+        self,
+        architectures: Sequence[Architecture],  # noqa: ARG002
+    ) -> Mapping[tuple[Part, Part], np.ndarray] | None:
+        """What each pair of changed parts adds to the summed scores, (architectures,) each, on the scale of `pairs`.
+
+        Only tables of single changes have these; None in others.
+
+        Examples
+        --------
+        >>> scorer.part_pairs(table.architectures) is None
+        True
         """
         return None
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nasbuild.space import ABSENT, Architecture, Space, architecture_id, choice_key
+from nasbuild.space import ABSENT, Absent, Architecture, Choice, Space, architecture_id, choice_key
 from nasbuild.table._table import Table
 
 _NEAR = 0.5  # share of the stages in which most rows may differ from a centre of the table
@@ -35,6 +35,22 @@ class Part(NamedTuple):
         stage = space.stages[self.stage]
         layer = [] if self.layer is None or max(stage.depths) == 1 else [str(self.layer)]
         return ".".join([stage.name, *layer, self.feature or "depth"])
+
+    def choice_of(self, space: Space, architecture: Architecture) -> Choice | Absent:
+        """The choice that an architecture has there; a number of layers without a layer.
+
+        Examples
+        --------
+        >>> from nasbuild.table import Part
+        >>> architecture = table.architectures[0]
+        >>> Part(0, 0, "op").choice_of(space, architecture), Part(0, None, None).choice_of(space, architecture)
+        ('mb_e1_k3', 1)
+        """
+        module = architecture.modules[self.stage]
+        if self.layer is None or self.feature is None:
+            return len(module)
+        names = [feature.name for feature in space.stages[self.stage].features]
+        return module[self.layer][names.index(self.feature)]
 
 
 def changed_parts(space: Space, reference: Architecture, architecture: Architecture) -> tuple[Part, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from nasbuild.predictor.additive_gp._module_shares import ModuleShares
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._unseen_choices import UNSEEN_VARIANCE
 from nasbuild.space import Architecture, StageModules, group_codes, group_stages
+from nasbuild.table import Part
 
 EXTRAPOLATION_STD = 0.5
 """Share of a prediction's distance to the nearest label that is added to its deviation."""
@@ -179,6 +181,30 @@ class AdditiveGP(ModuleShares):
         return self.interaction.pairs(
             rows, self.alpha * self._of_pairs * (self.slope * self.interaction_share)
         )
+
+    def part_pairs(self, architectures: Sequence[Architecture]) -> dict[tuple[Part, Part], np.ndarray] | None:
+        """In a table of single changes, what each pair of changed parts adds to `sums`, (architectures,) each.
+
+        None in other tables.
+
+        Examples
+        --------
+        >>> gp.part_pairs(architectures[:2]) is None  # no table of single changes
+        True
+        """
+        if self.joint is None:
+            return None
+        if not self._has_joint_rows:
+            return {}
+        weights = self.alpha * (self.slope * self.interaction_share)
+        links = self.joint.links(self._parts, weights)
+        roots = np.sqrt(np.abs(self.joint.features(group_stages(self.space, architectures))))
+        parts, changed = self.joint.parts, np.flatnonzero(roots.any(axis=0)).tolist()
+        return {
+            (parts[p], parts[q]): links[p, q] * roots[:, p] * roots[:, q]
+            for p, q in itertools.combinations(changed, 2)
+            if (roots[:, p] * roots[:, q]).any()
+        }
 
     @property
     def exact_pairs(self) -> bool:

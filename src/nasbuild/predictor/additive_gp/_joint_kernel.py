@@ -11,7 +11,8 @@ import numpy as np
 
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._stage_kinds import stage_kinds
-from nasbuild.space import Space, StageModules
+from nasbuild.space import Absent, Choice, Space, StageModules
+from nasbuild.table import Part
 
 REACHES = (1.0, 4.0)
 """Distances, in stages of one kind, over which the interaction of two parts falls to 1/e."""
@@ -116,14 +117,7 @@ class JointKernel:
         weights
             Inverse covariance times labels, (rows,).
         """
-        roots = np.sqrt(np.abs(table))
-        near, every, _ = self._split(self.variances)
-        weight = every * ((roots * weights[:, None]).T @ roots)
-        for distance, (first, second) in self._neighbours.items():
-            more = sum(v * np.exp(-distance / reach) for v, reach in zip(near, REACHES, strict=True))
-            link = more * ((roots[:, first] * roots[:, second]) * weights[:, None]).sum(axis=0)
-            weight[first, second] += link
-            weight[second, first] += link
+        weight = self.links(table, weights)
         starts = np.cumsum([0, *(len(used) for used in self._used)])
         own = [slice(int(a), int(b)) for a, b in itertools.pairwise(starts)]
         factors = tuple(
@@ -132,6 +126,61 @@ class JointKernel:
         )
         links = {(u, v): weight[own[u], own[v]] for u in range(len(own)) for v in range(len(own)) if u != v}
         return Pairs(factors, links)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The part of each column of `features`."""
+        found = []
+        for u, (stage, used, effects) in enumerate(
+            zip(self.space.stages, self._used, self.effects, strict=True)
+        ):
+            for row, f in (divmod(int(place), effects.shape[1]) for place in used):
+                found.append(Part(u, row - 1, stage.features[f].name) if row else Part(u, None, None))
+        return tuple(found)
+
+    def column(self, part: Part) -> int:
+        """Column of a part in `features`."""
+        return self.parts.index(part)
+
+    def effect(self, part: Part, choice: Choice | Absent) -> float:
+        """Effect of a choice of a part alone, on the warped scale."""
+        row, f = self._entry(part)
+        stage = self.space.stages[part.stage]
+        code = (
+            stage.depths.index(choice) if part.feature is None else stage.feature(part.feature).index(choice)
+        )
+        return float(self.effects[part.stage][row, f, code])
+
+    def nearness(self, pairs: np.ndarray) -> np.ndarray:
+        """Prior variance of the interactions of pairs of columns (pairs, 2), over the product of their effects' sizes."""
+        near, every, _ = self._split(self.variances)
+        more: dict[tuple[int, int], float] = {}
+        for distance, (first, second) in self._neighbours.items():
+            own = sum(v * np.exp(-distance / reach) for v, reach in zip(near, REACHES, strict=True))
+            more |= dict.fromkeys(zip(first.tolist(), second.tolist(), strict=True), float(own))
+        return np.array([every + more.get((p, q), 0.0) + more.get((q, p), 0.0) for p, q in pairs.tolist()])
+
+    def _entry(self, part: Part) -> tuple[int, int]:
+        """Row and feature of a part in `effects`."""
+        if part.layer is None or part.feature is None:
+            return 0, 0
+        names = [feature.name for feature in self.space.stages[part.stage].features]
+        return 1 + part.layer, names.index(part.feature)
+
+    def links(self, table: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """What a pair of columns adds to the mean, over the root of the product of their effects' sizes, (parts, parts).
+
+        ``table`` and ``weights`` are as in `pairs`. Entries of a part with itself mean nothing.
+        """
+        roots = np.sqrt(np.abs(table))
+        near, every, _ = self._split(self.variances)
+        weight = every * ((roots * weights[:, None]).T @ roots)
+        for distance, (first, second) in self._neighbours.items():
+            more = sum(v * np.exp(-distance / reach) for v, reach in zip(near, REACHES, strict=True))
+            link = more * ((roots[:, first] * roots[:, second]) * weights[:, None]).sum(axis=0)
+            weight[first, second] += link
+            weight[second, first] += link
+        return weight
 
     def strengths(self) -> dict[str, float]:
         """Variance of each kernel by its name."""

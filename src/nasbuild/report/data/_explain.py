@@ -14,6 +14,7 @@ from nasbuild.report.data._labels import labels_data
 from nasbuild.report.data._modules import modules_data, ties_count, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale
+from nasbuild.report.data._pairs import pairs_data
 from nasbuild.report.data._trust import trust_data
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str
     -------
     ``space``, ``table`` and ``provenance`` of the fit, ``failures`` (`failures_data`), and ``targets``. Each target
     has its name, ``direction`` and ``unit``, its ``labels``, ``trust``, ``features`` and ``stages``. ``findings``
-    are sentences; ``next`` are steps, some with a ``command``, without those of earlier targets. ``known`` says how
+    are sentences; ``pairs`` are interactions of pairs of choices (`pairs_data`); ``next`` are steps, some with a ``command``, without those of earlier targets. ``known`` says how
     a target is known exactly; such a target has no steps. Scores are in the target's unit. ``effects`` gives the
     kind (``measure``) and unit of the effects of choices. Choices and modules are sorted best first.
 
@@ -83,9 +84,12 @@ def _target(fit: Fit, target_fit: TargetFit, advice: list[dict], modules: int) -
     labels, trust = labels_data(fit, target_fit), trust_data(fit, target_fit)
     features, stages = features_data(fit, target_fit), modules_data(fit, target_fit, modules)
     steps = [*trust["next"], *stages["next"], *features["next"], *labels["next"], *advice]
+    pairs = None
     if known := known_text(fit, target_fit):
         steps = []
         stages = without_ties(stages)
+    elif trust["level"] != "none":
+        pairs = pairs_data(fit, target_fit)
     return {
         **head_data(target_fit),
         "known": known,
@@ -94,6 +98,7 @@ def _target(fit: Fit, target_fit: TargetFit, advice: list[dict], modules: int) -
         "effects": {"measure": features["measure"], "unit": features["unit"]},
         "features": features["features"],
         "stages": stages["stages"],
+        "pairs": pairs,
         "findings": [known] * bool(known) + findings(trust, features, stages),
         "next": steps,
     }
