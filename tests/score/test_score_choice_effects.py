@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_samples import SPACE
 
-from nasbuild.predictor import recipe
+from nasbuild.predictor import recipe, single_changes
 from nasbuild.score import ChoiceScore, Scorer, choice_effects, choice_scores, fit_scorers
-from nasbuild.space import Architecture, Space, features_by_name, sample
+from nasbuild.space import Architecture, Space, changed_sample, features_by_name, sample
 from strategies import architectures, relaxed, spaces
 
 MEMBERS = 3
@@ -76,7 +76,7 @@ def slow_effects(scorer: Additive) -> dict[tuple, tuple[list[float], int]]:
             weight = sum(1 if places else len(m) * (1 / len(m)) for m in modules)
             weight /= sum(1 if places else len(m) for m in modules)
             values = np.array([[worth(space, u, f, c, k) for k in range(MEMBERS + 1)] for c in known])
-            values = weight * (values - values.mean(axis=0))
+            values = weight * (values - _zero(scorer, u, f, known, values))
             for c, row in zip(known, values, strict=True):
                 choice = feature.choices[c]
                 found[u, feature.name, type(choice), choice] = (row.tolist(), codes.count(c), len(codes))
@@ -91,6 +91,15 @@ def slow_effects(scorer: Additive) -> dict[tuple, tuple[list[float], int]]:
                 each = np.average([v[0] for v in own], axis=0, weights=[v[2] for v in own])
                 found[None, name, type(choice), choice] = (each.tolist(), sum(v[1] for v in own), 0)
     return found
+
+
+def _zero(scorer: Additive, u: int, f: int, known: list[int], values: np.ndarray) -> np.ndarray:
+    """What effects are compared with: the reference's choice in a table of single changes, else the mean over choices."""
+    changes = single_changes(scorer.space, scorer.architectures)
+    feature = scorer.space.stages[u].features[f]
+    used = [] if changes is None else [feature.index(layer[f]) for layer in changes.reference.modules[u]]
+    agreed = len(set(used)) == 1 and used[0] in known
+    return values[known.index(used[0])] if agreed else values.mean(axis=0)
 
 
 def check(space: Space, some) -> list[ChoiceScore]:
@@ -149,3 +158,22 @@ def test_importances_of_ped_anova_stand_in_for_effects():
     best = max((e for e in found if e.stage is not None), key=lambda e: e.score)
     assert (best.stage, best.feature, best.choice) == (1, "kernel", 7)
     assert all((e.effect_std, e.member_effects) == (0.0, ()) for e in found)
+
+
+def test_effects_of_single_changes_are_against_the_reference():
+    space = replace(SPACE, reference=sample(SPACE, 1, np.random.default_rng(3))[0])
+    assert space.reference is not None
+    rows = [space.reference, *changed_sample(space, space.reference, 9, changes=(1, 1))]
+    found = check(space, rows)
+    used = {
+        (u, f.name, layer[n])
+        for u, m in enumerate(space.reference.modules)
+        for layer in m
+        for n, f in enumerate(space.stages[u].features)
+    }
+    zeros = [
+        e
+        for e in found
+        if e.stage is not None and (e.stage, e.feature, e.choice) in used and e.effect == 0 == e.effect_std
+    ]
+    assert zeros

@@ -13,8 +13,8 @@ LEVEL_STYLES = {"high": "green", "fair": "yellow"}
 """Style of a verdict by trust level; other levels are red."""
 _FEW_STAGES = 4
 _MANY_STAGES = 16
-_SHOWN_STAGES = 8  # of many
-_SHOWN_EFFECTS = 12
+_SHOWN_STAGES, _SHOWN_EFFECTS = 4, 6  # of many, so that all fits in 60 lines
+_FIRST_CHOICES, _LAST_CHOICES = 5, 3
 _SCORES = {
     "network": "eq. 5, in the target's unit",
     "additive": "share of the prediction, in the target's unit",
@@ -42,7 +42,9 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
             out.line("\nnext:")
         for step in target["next"]:
             print_step(out, step)
-    print_words(out, "SRCC", "hop", "module", "score", "prediction", "±", "tied")
+    many = any(len(target["stages"]) > _MANY_STAGES for target in data["targets"])
+    words = ("SRCC", "±", "tied") if many else ("SRCC", "hop", "module", "score", "prediction", "±", "tied")
+    print_words(out, *words)
 
 
 def print_words(out: Output, *words: str) -> None:
@@ -103,8 +105,14 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
         }[measure]
     )
     rows = []
+    few = len(target["stages"]) <= _MANY_STAGES
     for f in target["features"]:
+        left_out = len(f["choices"]) - _FIRST_CHOICES - _LAST_CHOICES
         for n, c in enumerate(f["choices"]):
+            if not few and left_out > 1 and _FIRST_CHOICES <= n < _FIRST_CHOICES + left_out:
+                if n == _FIRST_CHOICES:
+                    rows.append(["", f"({left_out} more)", "", "", ""])
+                continue
             spread = scale.deviation(c["effect_std"]) if c["member_effects"] else "-"
             effect = scale.signed(c["effect"])
             if apart:
@@ -153,6 +161,10 @@ def print_modules(out: Output, target: dict[str, Any]) -> None:
     shown = None if len(target["stages"]) <= _FEW_STAGES else 1
     stages, which = target["stages"], "each stage"
     if len(stages) > _MANY_STAGES:
+        if len(target["features"]) == 1 and all(
+            stage["total"] <= len(target["features"][0]["choices"]) for stage in stages
+        ):
+            return  # a module is one choice, whose effects were shown
         order = sorted(range(len(stages)), key=lambda u: -_range(stages[u]))[:_SHOWN_STAGES]
         stages, which = (
             [stages[u] for u in sorted(order)],

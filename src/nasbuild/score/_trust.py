@@ -245,7 +245,7 @@ def _untested_verdict(scorer: Scorer, joint: int, tested: int, improving: int) -
     if joint >= LEAST_JOINT:
         few = f"of {joint} rows that change more than one part of the reference, {joint - tested} have a choice that no other row has"
     return (
-        f"Nothing here shows whether effects add up: {few}. The {single - 1} effects of single changes are taken as measured"
+        f"Nothing here shows whether effects add up: {few}. The {single - 1:,} effects of single changes are taken as measured"
         f"{_improving_text(improving)}{_ruined_text(scorer.n_ruined)}, and y' assumes that they add up. Measure 10 to 30 joint rows."
     )
 

@@ -172,7 +172,8 @@ def unseen_text(space: Space, unseen: Sequence[UnseenChoice], what: str) -> str:
     if not rows:
         return ""
     parts = []
-    for row in rows[:_NAMED]:
+    named_rows = _NAMED if len(rows) <= 2 * _NAMED else _NAMED // 2
+    for row in rows[:named_rows]:
         named = ", ".join(str(c) for c in row["choices"][:_NAMED])
         if len(row["choices"]) > _NAMED:
             named += f" and {len(row['choices']) - _NAMED} more"
@@ -182,8 +183,8 @@ def unseen_text(space: Space, unseen: Sequence[UnseenChoice], what: str) -> str:
             if row["feature"]
             else f"{row['name']} with {named} {layers}"
         )
-    if len(rows) > _NAMED:
-        parts.append(f"and {len(rows) - _NAMED} other features")
+    if len(rows) > named_rows:
+        parts.append(f"and {len(rows) - named_rows} other features")
     return f"No {what} has {'; '.join(parts)}."
 
 

@@ -102,7 +102,8 @@ def table_columns(gp: AdditiveGP, rows: np.ndarray) -> PairColumns:
     choices, held = _held(gp.space, some)
     number = held.astype(int)
     both = number.T @ number
-    allowed = _not_mirrored(gp.space, choices)
+    # A choice that every row has can't be told from none.
+    allowed = _not_mirrored(gp.space, choices) & ~held.all(axis=0)
     pairs = _pairs(choices, both, (both >= _LEAST_ROWS) & allowed & allowed[:, None], same_stage=False)
     kernel, sizes = np.zeros(held.shape), np.zeros(len(choices))
     for u in range(len(gp.space.stages)) if gp.interaction_variance else ():

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # best and worst modules
 _PROPOSED = 5  # architectures to evaluate next
+_MOST_NAMES = 8  # of tied stages in a sentence
+_LONGEST_ID = 150  # characters of an architecture that is shown
 _KEPT = 25  # modules per stage of a reduced space, as in the paper
 
 
@@ -70,9 +72,14 @@ def _proposals(fit: Fit, target_fit: TargetFit, tied: list[str]) -> list[dict[st
     found = propose(target_fit, _PROPOSED) if tied else []
     if not found:
         return []
+    if len(tied) > _MOST_NAMES:
+        tied = [*tied[: _MOST_NAMES - 1], f"{len(tied) - _MOST_NAMES + 1} other stages"]
     names = f"{', '.join(tied[:-1])} and {tied[-1]}" if len(tied) > 1 else tied[0]
     ids = [architecture_id(fit.space, one.architecture) for one in found]
     text = f"With {target_fit.trust.labels} labels, the best modules of {names} are tied. To resolve this, evaluate next:"
+    if max(map(len, ids)) > _LONGEST_ID:
+        # Nobody reads a hundred choices in a row; the command writes them.
+        ids, text = [], text.replace("evaluate next:", "evaluate what this command writes:")
     command = propose_command(fit, target_fit, len(found))
     return [{"kind": "propose", "text": text, "details": ids, "command": command}]
 
