@@ -1,10 +1,11 @@
 """Tables of a reference and its single changes: what can be read off them that is known to be there.
 
-    python benchmarks/singles.py [--only planted depth-pairs] [--seeds 10] [--without 20]
+    python benchmarks/singles.py [--only NAME ...] [--seeds 10] [--without 20]
 
 ``planted`` are synthetic tables of 300 rows of 60 stages with two choices each. Effects are lognormal. Five pairs of choices
 interact, by one to three times the median effect. Are these the first five pairs that a fit names? In tables without any
-interaction, is one named all the same? ``depth-pairs`` are pairs named from few joint rows of smollm2-depth. Results are written as they come; an interrupted run resumes.
+interaction, is one named all the same? ``depth-pairs`` are pairs named from few joint rows of smollm2-depth. The other parts are in ``_single_parts.py``. Results are
+written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from _common import arguments, markdown, resume, save
+from _single_parts import budgets, depth, large, quantised, third
 from nasbuild.bench import read
 from nasbuild.score import fit, interactions
 from nasbuild.space import Architecture, Space, changed_sample, space_from_dict
@@ -153,7 +155,15 @@ def depth_pairs(options: Any, result: dict[str, Any]) -> None:
 
 
 DEPTH_ROWS = (60, 100, 150)
-PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {"planted": planted, "depth-pairs": depth_pairs}
+PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
+    "planted": planted,
+    "depth-pairs": depth_pairs,
+    "quantised": quantised,
+    "budgets": budgets,
+    "third": third,
+    "depth": depth,
+    "large": large,
+}
 
 
 def main() -> None:
@@ -163,6 +173,7 @@ def main() -> None:
     parser.add_argument("--without", type=int, default=20, help="tables without any")
     parser.add_argument("--tables", nargs="*", default=[*TABLES], choices=[*TABLES])
     parser.add_argument("--noises", nargs="*", default=["small"], choices=[*NOISES])
+    parser.add_argument("--draws", type=int, default=5, help="draws of rows of real tables")
     options = parser.parse_args()
     result = resume(options.out)
     for name in options.only:
