@@ -248,6 +248,15 @@ def test_a_missing_column_is_an_error_and_its_rows_are_recovered(filled, opened,
     assert {a: r.metrics for a, r in found.items()} == {a: r.metrics for a, r in TRUTH.items()}
 
 
+def test_a_damaged_name_of_a_column_hides_no_damaged_row(filled, opened, tmp_path):
+    execute(filled, "ALTER TABLE evaluations RENAME COLUMN seconds TO secondw")
+    execute(filled, "UPDATE evaluations SET metrics = replace(metrics, 'loss', 'ross') WHERE number = 3")
+    assert "skipped 1 damaged" in salvage_store(filled, tmp_path / "new.db")
+    found = opened(tmp_path / "new.db").results()
+    assert len(found) == len(TRUTH) - 1
+    assert not wrong(found)
+
+
 def test_an_older_store_is_upgraded(filled, opened):
     for column in ("notes", "code", "digest"):
         execute(filled, f"ALTER TABLE evaluations DROP COLUMN {column}")

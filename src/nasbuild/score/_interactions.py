@@ -12,7 +12,8 @@ def interactions(
 ) -> PairEffects | None:
     """What pairs of choices do together beyond their sum, and which pairs stand out.
 
-    None for recipes other than ``default``, whose models do not separate pairs.
+    None for recipes other than ``default``, whose models do not separate pairs, and for fits with a proxy, whose rows are not
+    all of the target.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def interactions(
     (67, 0)
     """
     scorer = target_fit.scorer
-    if not isinstance(scorer, AdditiveScorer):
+    if not isinstance(scorer, AdditiveScorer) or scorer.gp.proxy is not None:
         return None
     own = recipe if isinstance(recipe, AdditiveRecipe) else None
     with one_thread():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -117,9 +117,17 @@ def _rows_of_file(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
             raise StoreError(f"can't be read at all ({error})", where=f"store {name}") from error
         if not columns:
             raise StoreError("has no evaluations", where=f"store {name}")
-        yield from _around_damage(connection)
+        named = _names_by_place(columns)
+        for row in _around_damage(connection):
+            yield {named.get(column, column): value for column, value in row.items()}
     finally:
         connection.close()
+
+
+def _names_by_place(columns: Sequence[str]) -> dict[str, str]:
+    """The true name of each column, by its place: damage in the name of a column would hide it from the checksum."""
+    known = [column.name for column in evaluations.columns]
+    return dict(zip(columns, known, strict=True)) if len(columns) == len(known) else {}
 
 
 def _around_damage(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]]:
