@@ -58,6 +58,7 @@ PARTS = {
     "  2.0.kernel   in 3 ": lambda a: kernels(a, 2)[0] == 3,
     "globals.resolution = 192": lambda a: a.modules[3] == ((192,),),
     "*.*.kernel in 3, 5": lambda a: all(set(kernels(a, u)) <= {3, 5} for u in range(3)),
+    "one.2.op = on": lambda a: a.modules[0][0][1] == "on",
     " *.0.op = on": lambda a: a.modules[0][0][1] == "on",
     "*.depth = 1": lambda a: [len(m) for m in a.modules[:3]] == [1, 1, 1],
 }
@@ -105,7 +106,11 @@ def test_limits_of_any_stage_by_brute_force(data):
     meets = [
         m
         for m in all_modules(stage)
-        if all(feature.index(row[position]) in chosen for n, row in enumerate(m) if layer in (None, n))
+        if all(
+            feature.index(row[position]) in chosen
+            for n, row in enumerate(m)
+            if layer in (None, n) or feature.name in stage.shared
+        )
     ]
     codes = [c for d in stage.depths for c in module_codes(small, d)]
     assert {small.decode(c) for c in codes} == set(meets)

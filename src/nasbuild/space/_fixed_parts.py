@@ -34,7 +34,7 @@ def fix_parts(space: Space, parts: Sequence[str]) -> Space:
     """The subspace in which some parts have a fixed choice, or one of a few.
 
     Features, and so the codes of modules, stay those of ``space``. A part at one layer holds for the
-    modules that have this layer.
+    modules that have this layer; of a feature that layers share, for all modules.
 
     Parameters
     ----------
@@ -128,6 +128,7 @@ def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: objec
     if feature.absent >= 0:
         # The limit holds where the feature exists.
         found[feature.absent] = ABSENT
+    layer = None if feature.name in stage.shared else layer
     return Limit(feature.name, tuple(found[i] for i in sorted(found)), layer)
 
 

@@ -156,7 +156,8 @@ class Stage:
             position = [f.name for f in self.features].index(limit.feature)
             inside = np.zeros(self.sizes[position], dtype=bool)
             inside[[self.features[position].index(choice) for choice in limit.choices]] = True
-            if limit.layer is None:
+            # Layers that share a feature have one choice, so a limit at one of them holds for all, however many there are.
+            if limit.layer is None or limit.feature in self.shared:
                 found &= inside[codes[:, :, position]].all(axis=1)
             elif limit.layer < codes.shape[1]:
                 found &= inside[codes[:, limit.layer, position]]
