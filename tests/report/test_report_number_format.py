@@ -117,3 +117,13 @@ def _space_of(choices: list) -> Space:
     from nasbuild.space import space_from_dict
 
     return space_from_dict({"name": "s", "stages": [{"name": "u", "depth": [1], "features": {"f": choices}}]})
+
+
+def test_a_few_ruined_networks_leave_the_scale_to_the_others():
+    perplexities = [6.8 + 0.01 * n for n in range(60)]
+    plain = Scale.of(perplexities)
+    assert Scale.of([*perplexities, 1.2e7, 2.9e7]) == plain
+    assert plain.plain(6.87) == "6.870"
+    assert Scale.of([*perplexities, 80.0]).exponent == 0
+    assert Scale.of([1.0, 2.0, 5e4]).exponent == 0  # of three values none is an exception
+    assert Scale.of([0.0] * 30 + [5e6]).exponent == 6  # all others are zero

@@ -10,6 +10,9 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _OMITTED_UNITS = ("", "fraction", "ratio", "1")
 
 
+_USUAL, _OUTLYING = 0.95, 1_000  # quantile of sizes, and the multiple of it from which a value is an outlier
+
+
 @dataclass(frozen=True)
 class Scale:
     """Format of the values of one quantity.
@@ -39,6 +42,8 @@ class Scale:
     def of(cls, values: Iterable[float | None], unit: str = "") -> Scale:
         """Returns a scale that shows differences between these values with three digits.
 
+        A few values that are thousands of times all others do not count: beside them, the others would all be zeros.
+
         Examples
         --------
         >>> from nasbuild.report import Scale
@@ -46,6 +51,9 @@ class Scale:
         ('0.9300', '25.00 × 10⁶')
         """
         known = [v for v in values if v is not None and math.isfinite(v)]
+        usual = sorted(map(abs, known))[int(_USUAL * len(known))] if known else 0.0
+        if usual:
+            known = [v for v in known if abs(v) <= _OUTLYING * usual]
         top = max((abs(v) for v in known), default=0.0)
         exponent = 0 if top == 0 or 1e-3 <= top < 1e5 else 3 * math.floor(math.log10(top) / 3)
         mean = sum(known) / len(known) if known else 0.0
