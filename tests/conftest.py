@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from cli_samples import Done
 from nasbuild.cli import main
@@ -27,6 +28,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any processor")
+if not EXPLORE:
+    # Otherwise constants of all modules that happen to be imported are drawn too, so examples depend on earlier tests.
+    providers._get_local_constants = lambda: providers._local_constants
 
 REPOSITORY = Path(__file__).parent.parent
 

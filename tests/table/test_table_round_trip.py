@@ -24,6 +24,7 @@ from nasbuild.space import (
     architecture_id,
     choice_text,
     parse_architecture,
+    space_from_yaml,
     to_dict,
 )
 from nasbuild.table import Table, flat_columns, flat_row, read_table, table_to_dicts, to_frame, write_table
@@ -172,6 +173,12 @@ def test_flat_rows_have_every_layer_of_the_deepest_module():
     values = [2, 3, "conv", 5, "007", 1, True, 0.25, None, 224]
     assert flat == dict(zip(names, values, strict=True))
     assert list(flat) == flat_columns(SPACE) == names
+
+
+def test_a_frame_may_hold_a_number_and_its_text_in_quotes():
+    space = space_from_yaml("{name: s, stages: [{depth: 1, features: {op: [1, '1']}}]}")
+    frame = pd.DataFrame({"id": ["a", "b"], "stage1.0.op": [1, '"1"']})
+    assert [a.modules[0][0][0] for a in read_table(frame, space).architectures] == [1, "1"]
 
 
 @relaxed

@@ -278,7 +278,9 @@ class FlatLayout:
             if self.names.own is not None:
                 meant = own_meaning(feature, value)
             else:
-                meant = choice_of_text(feature, value) if text else value
+                # A frame may hold 1 and the text '1' in quotes in one column.
+                quoted = isinstance(value, str) and value[:1] == '"' and feature.index(value) < 0
+                meant = choice_of_text(feature, value) if text or quoted else value
             if feature.index(meant) < 0 and self._is_blank(value):
                 continue
             if feature.index(meant) < 0:
