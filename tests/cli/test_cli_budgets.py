@@ -31,16 +31,17 @@ def place(tmp_path):
     return tmp_path
 
 
-def test_the_best_for_each_budget_is_printed_written_and_drawn(nasbuild, place):
-    call = [
+def optimize(place):
+    return [
         "optimize",
-        "--space",
-        place / "space.yaml",
-        "--evaluator",
-        f"{place / 'mine.py'}:loss",
-        "--target",
-        "loss",
+        *("--space", place / "space.yaml"),
+        *("--evaluator", f"{place / 'mine.py'}:loss"),
+        *("--target", "loss"),
     ]
+
+
+def test_the_best_for_each_budget_is_printed_written_and_drawn(nasbuild, place):
+    call = optimize(place)
     call += ["--where", "params <= 0.5 | 6 | 9", "--budget", 24, "--batch", 11]
     call += ["--store", place / "s.db", "--out", place / "out"]
     done = nasbuild(*call)
@@ -81,15 +82,7 @@ def test_the_best_for_each_budget_is_printed_written_and_drawn(nasbuild, place):
 
 
 def test_a_small_budget_measures_a_part_of_the_single_changes(nasbuild, place):
-    call = [
-        "optimize",
-        "--space",
-        place / "space.yaml",
-        "--evaluator",
-        f"{place / 'mine.py'}:loss",
-        "--target",
-        "loss",
-    ]
+    call = optimize(place)
     done = nasbuild(*call, "--budget", 14, "--store", place / "s.db", "--out", place / "out")
     assert (
         "round 0: the reference and 7 of 12 single changes of it, spread over stages, features and choices"

@@ -95,7 +95,7 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
     """Prints the effect of every choice, best first, with its standard deviation over the members."""
     from nasbuild.report import choice_text
 
-    measure, scale, apart = target["effects"]["measure"], _scale(target), _is_against_reference(target)
+    measure, scale, apart = target["effects"]["measure"], _scale(target), target["against_reference"]
     against = " against the reference's choice" if apart else ""
     out.line(
         {
@@ -189,12 +189,6 @@ def print_modules(out: Output, target: dict[str, Any]) -> None:
 def _range(stage: dict[str, Any]) -> float:
     """By how much the scores of a stage's modules differ."""
     return abs(stage["best"][0]["score"] - stage["worst"][0]["score"])
-
-
-def _is_against_reference(target: dict[str, Any]) -> bool:
-    """Whether effects are differences to the choice of a reference, which itself has none."""
-    every = (c for f in target["features"] for c in f["choices"])
-    return any(c["effect"] == 0 == c["effect_std"] for c in every)
 
 
 def _signed(value: float) -> str:

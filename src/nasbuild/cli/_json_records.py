@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Count = Annotated[int | None, Field(description="null from 10^300 on; see the field ..._log10")]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+from nasbuild.cli._json_table_records import Record
 
 
-class PredictedValue(_Record):
+class PredictedValue(Record):
     """A predicted value; an exactly known one has std 0."""
 
     prediction: float | None
@@ -21,7 +17,7 @@ class PredictedValue(_Record):
     """Standard deviation of a new label, noise included."""
 
 
-class BuiltArchitecture(_Record):
+class BuiltArchitecture(Record):
     """An architecture as `nasbuild build` writes it."""
 
     id: str
@@ -40,142 +36,24 @@ class BuiltArchitecture(_Record):
     """Standard deviation of the prediction."""
     extrapolates: bool
     """Whether the architecture lies beyond the table."""
-    expected: dict[str, PredictedValue] = {}
+    expected: dict[str, PredictedValue] = Field(default_factory=dict)
     """Values of further targets and of bounded quantities."""
     where: str = ""
     """Bounds that the architecture was built for."""
 
 
-class FeatureRange(_Record):
-    """The numbers that a feature may be."""
-
-    low: float
-    high: float
-    scale: str
-    """linear or log."""
-    step: float | None
-    """Null where every number is allowed."""
-
-
-class Stage(_Record):
-    """A stage of a space."""
-
-    stage: str
-    depths: list[int]
-    """Possible numbers of layers."""
-    modules: Count
-    """Number of possible modules."""
-    modules_log10: float
-    listed: bool
-    """Whether the space lists the modules of the stage, as a reduced space does."""
-    features: dict[str, list[bool | int | float | str | list[Any] | None]]
-    """Choices of each feature."""
-    shared: list[str]
-    """Features whose choice all layers share."""
-    conditions: dict[str, dict[str, list[bool | int | float | str | list[Any] | None]]] = {}
-    """Features that exist only with choices of others: these choices, by the other feature."""
-    ranges: dict[str, FeatureRange] = {}
-    """Features that may be any number of a range; their ``features`` are examples."""
-
-
-class InferredMetric(_Record):
-    """A metric with the direction that its name or its study says."""
-
-    direction: str
-    """maximize or minimize."""
-    unit: str
-
-
-class ReadingQuestion(_Record):
-    """A question on what a table means."""
-
-    key: str
-    text: str
-    options: dict[str, str]
-    """Text of each possible answer, the likeliest first."""
-    answer: str
-    given: bool
-    """Whether the answer was given; otherwise it was assumed."""
-
-
-class CostComparison(_Record):
-    """A declared cost, compared with the column of its name in the table."""
-
-    cost: str
-    unit: str
-    compared: int | None = None
-    """Number of compared rows; null without such a column."""
-    differ: int | None = None
-    """Number of rows that differ."""
-    largest_difference: float | None = None
-
-
-class MetricSummary(_Record):
-    """Values of a metric in a table."""
-
-    metric: str
-    direction: str | None
-    """maximize or minimize; null if not declared."""
-    unit: str | None
-    values: int
-    """Number of values that are not missing."""
-    min: float | None
-    median: float | None
-    max: float | None
-
-
-class Note(_Record):
-    """Something noticed while reading a table."""
-
-    kind: str
-    text: str
-    rows: list[str]
-    """The rows concerned, if they are listed."""
-
-
-class ReferenceChanges(_Record):
-    """A table as changes of a reference."""
-
-    reference: str
-    """Id of the reference."""
-    declared: bool
-    """Whether the space declares it; else it is the row from which the others differ least."""
-    measured: bool
-    """Whether a row of the table is the reference."""
-    equal: int
-    """Number of rows that are the reference."""
-    one: int
-    """Number of rows that change one part of it."""
-    two: int
-    more: int
-    never_changed: list[str]
-    """Parts that no row changes."""
-
-
-class TableSummary(_Record):
-    """A validated table."""
-
-    rows: int
-    metrics: list[MetricSummary]
-    notes: list[Note]
-    unseen: list[dict[str, Any]]
-    """Choices of each stage that no row has."""
-    changes: ReferenceChanges | None = None
-    """How the rows differ from the reference; null without one."""
-
-
-class NextStep(_Record):
+class NextStep(Record):
     """A recommended next step."""
 
     kind: str
     text: str
-    details: list[str] = []
+    details: list[str] = Field(default_factory=list)
     """Ids or rows that the text refers to."""
     command: str | None = None
     """The command for this step, if there is one."""
 
 
-class ProxyWorth(_Record):
+class ProxyWorth(Record):
     """What a cheap metric was worth for a target, measured on held-out rows of the target."""
 
     proxy: str
@@ -201,7 +79,7 @@ class ProxyWorth(_Record):
     """Held-out SRCC of the summed module scores, likewise."""
 
 
-class TargetTrust(_Record):
+class TargetTrust(Record):
     """How reliable a fit of a target is on held-out rows."""
 
     target: str
@@ -213,11 +91,11 @@ class TargetTrust(_Record):
     """Number of labels."""
     better_baseline: str | None
     """Recipe of the baseline that is better on this table; null if none is."""
-    proxies: list[ProxyWorth] = []
+    proxies: list[ProxyWorth] = Field(default_factory=list)
     """What each cheap metric of `--with` was worth."""
 
 
-class PairInteraction(_Record):
+class PairInteraction(Record):
     """What two choices do together beyond the sum of what each does alone."""
 
     first: str
@@ -236,7 +114,7 @@ class PairInteraction(_Record):
     """Number of rows that have both."""
 
 
-class PairMapCell(_Record):
+class PairMapCell(Record):
     """The surest pair of two stages."""
 
     stages: list[int]
@@ -247,7 +125,7 @@ class PairMapCell(_Record):
     """Whether it stands out of all pairs."""
 
 
-class PairInteractions(_Record):
+class PairInteractions(Record):
     """Interactions of pairs of choices."""
 
     looked_at: int
@@ -262,7 +140,7 @@ class PairInteractions(_Record):
     map: list[PairMapCell]
 
 
-class ComparedArchitecture(_Record):
+class ComparedArchitecture(Record):
     """One of two compared architectures."""
 
     id: str
@@ -270,7 +148,7 @@ class ComparedArchitecture(_Record):
     std: float | None
 
 
-class Contribution(_Record):
+class Contribution(Record):
     """What a part or a pair contributes to the difference of two predictions."""
 
     kind: str
@@ -282,7 +160,7 @@ class Contribution(_Record):
     std: float | None
 
 
-class SpaceTarget(_Record):
+class SpaceTarget(Record):
     """What a fit in a space learned about a target."""
 
     target: str
@@ -296,6 +174,8 @@ class SpaceTarget(_Record):
     """Held-out SRCC (Spearman rank correlation) of prediction, module scores and baselines; calibration; verdict."""
     effects: dict[str, Any]
     """Kind and unit of the effects in `features`."""
+    against_reference: bool
+    """Whether effects are differences to the choice of a reference, where its layers agree on one."""
     features: list[dict[str, Any]]
     """Effect of every choice, overall and per stage, best first."""
     stages: list[dict[str, Any]]
@@ -307,7 +187,7 @@ class SpaceTarget(_Record):
     next: list[NextStep]
 
 
-class GraphTarget(_Record):
+class GraphTarget(Record):
     """What a fit on operator graphs learned about a target."""
 
     target: str
@@ -328,7 +208,7 @@ class GraphTarget(_Record):
     """Recurring pieces of networks with their scores, best first."""
 
 
-class OperationDifference(_Record):
+class OperationDifference(Record):
     """Contribution of a feature to the difference between two sets of networks."""
 
     feature: str
@@ -336,7 +216,7 @@ class OperationDifference(_Record):
     std: float
 
 
-class AimedEquation(_Record):
+class AimedEquation(Record):
     """An equation that aims at a part of the front, with the architecture that it would build."""
 
     equation: str
@@ -345,7 +225,7 @@ class AimedEquation(_Record):
     expected: dict[str, PredictedValue]
 
 
-class FrontCoverage(_Record):
+class FrontCoverage(Record):
     """How much of the labelled Pareto front a reduced space contains."""
 
     targets: list[str]
@@ -357,7 +237,7 @@ class FrontCoverage(_Record):
     """Share of the modules of the front that the reduced space contains."""
 
 
-class ImportedNetwork(_Record):
+class ImportedNetwork(Record):
     """A network converted to an operator graph."""
 
     name: str
@@ -370,7 +250,7 @@ class ImportedNetwork(_Record):
     """Number of nodes of each operation."""
 
 
-class EvaluatedArchitecture(_Record):
+class EvaluatedArchitecture(Record):
     """An evaluated architecture that no other one dominates."""
 
     id: str
@@ -378,7 +258,7 @@ class EvaluatedArchitecture(_Record):
     """Measured values of the targets."""
 
 
-class BudgetBest(_Record):
+class BudgetBest(Record):
     """The best measured architecture within a budget."""
 
     where: str
@@ -387,7 +267,7 @@ class BudgetBest(_Record):
     """Null if nothing measured is within the budget."""
 
 
-class SingleChanges(_Record):
+class SingleChanges(Record):
     """Single changes of the reference with which a loop started."""
 
     measured: int
@@ -395,7 +275,7 @@ class SingleChanges(_Record):
     """Number of single changes that the space has."""
 
 
-class RoundTarget(_Record):
+class RoundTarget(Record):
     """Results of a round for one target."""
 
     best_predicted: float | None
@@ -406,7 +286,7 @@ class RoundTarget(_Record):
     best_so_far: float | None
 
 
-class RoundResult(_Record):
+class RoundResult(Record):
     """A round of the closed loop."""
 
     round: int
@@ -417,7 +297,7 @@ class RoundResult(_Record):
     targets: dict[str, RoundTarget]
 
 
-class FailureRule(_Record):
+class FailureRule(Record):
     """Choices that go with failed evaluations."""
 
     evaluated: int
@@ -427,7 +307,7 @@ class FailureRule(_Record):
     text: str
 
 
-class RacedArchitecture(_Record):
+class RacedArchitecture(Record):
     """A promising architecture with repeated evaluations."""
 
     id: str
@@ -435,7 +315,7 @@ class RacedArchitecture(_Record):
     """Mean of the repetitions."""
 
 
-class LiveChoice(_Record):
+class LiveChoice(Record):
     """The choice of the closed loop or of random search in the live demo."""
 
     id: str

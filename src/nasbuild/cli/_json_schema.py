@@ -15,24 +15,26 @@ from nasbuild.cli._json_records import (
     BuiltArchitecture,
     ComparedArchitecture,
     Contribution,
-    CostComparison,
-    Count,
     EvaluatedArchitecture,
     FailureRule,
     FrontCoverage,
     GraphTarget,
     ImportedNetwork,
-    InferredMetric,
     LiveChoice,
     OperationDifference,
     RacedArchitecture,
-    ReadingQuestion,
     RoundResult,
     SingleChanges,
     SpaceTarget,
+    TargetTrust,
+)
+from nasbuild.cli._json_table_records import (
+    CostComparison,
+    Count,
+    InferredMetric,
+    ReadingQuestion,
     Stage,
     TableSummary,
-    TargetTrust,
 )
 
 

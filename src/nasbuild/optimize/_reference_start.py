@@ -9,7 +9,17 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.optimize._next_batch import REFERENCE, SINGLE, Candidate, Inside
-from nasbuild.space import Architecture, Space, Stage, changed_sample, choice_key, contains, parse_module
+from nasbuild.space import (
+    Architecture,
+    ChangedCode,
+    Space,
+    Stage,
+    changed_codes,
+    changed_sample,
+    choice_key,
+    contains,
+    parse_module,
+)
 from nasbuild.table import all_parts, changed_parts
 
 LEAST_SINGLES = 5
@@ -119,12 +129,20 @@ def _single_changes(
     """Architectures with one other choice or depth, and for each its part, choice, stage, feature and region."""
     for u, (stage, module) in enumerate(zip(space.stages, reference.modules, strict=True)):
         kind, region = re.sub(r"\d+", "#", stage.name), u * _REGIONS // len(space.stages)
-        for part, choice, code in _changed_codes(stage, stage.encode(module)):
+        for one in changed_codes(stage, stage.encode(module)):
             modules = list(reference.modules)
-            modules[u] = stage.decode(code)
-            feature = part[1]
-            groups = ((u, *part), (feature, choice), u, feature, kind, (kind, region))
+            modules[u] = stage.decode(one.code)
+            name, choice = _named(stage, one)
+            groups = ((u, one.place, name), (name, choice), u, name, kind, (kind, region))
             yield Architecture(tuple(modules)), groups
+
+
+def _named(stage: Stage, changed: ChangedCode) -> tuple[str, Hashable]:
+    """The feature that was changed, or ``depth``, and its choice."""
+    if changed.feature < 0:
+        return "depth", stage.depths[changed.choice]
+    feature = stage.features[changed.feature]
+    return feature.name, choice_key(feature.choices[changed.choice])
 
 
 def _belongs(space: Space, one: Architecture, stage: Hashable) -> bool:
@@ -138,50 +156,6 @@ def _belongs(space: Space, one: Architecture, stage: Hashable) -> bool:
     except (SpaceError, ValueError):
         return False
     return True
-
-
-def _changed_codes(stage: Stage, code: np.ndarray) -> Iterator[tuple[tuple[int, str], Hashable, np.ndarray]]:
-    """Place and feature, the choice, and the module's code (depth, features), for every other choice and depth."""
-    for depth in stage.depths:
-        if depth != len(code):
-            last = code[-1:] if len(code) else np.zeros((1, code.shape[1]), dtype=code.dtype)
-            yield (
-                (-1, "depth"),
-                depth,
-                np.concatenate([code[:depth], np.repeat(last, max(depth - len(code), 0), axis=0)]),
-            )
-    for n, layer in enumerate(code):
-        for f, feature in enumerate(stage.features):
-            shared = feature.name in stage.shared
-            if layer[f] == feature.absent or (shared and n):
-                continue
-            for choice in range(len(feature.choices)):
-                if choice not in (layer[f], feature.absent):
-                    changed = code.copy()
-                    changed[slice(None) if shared else n, f] = choice
-                    yield (
-                        (n, feature.name),
-                        choice_key(feature.choices[choice]),
-                        _consistent(stage, changed, f),
-                    )
-
-
-def _consistent(stage: Stage, code: np.ndarray, changed: int) -> np.ndarray:
-    """A module whose features exist where their conditions hold; one that begins to exist has its first choice."""
-    if not stage.conditional:
-        return code
-    found = code.copy()
-    for _ in stage.features:  # a condition may hang on a feature that has one itself
-        for f, feature in enumerate(stage.features):
-            if f == changed or not feature.when:
-                continue
-            exists = np.ones(len(found), dtype=bool)
-            for parent, wanted in stage.conditions[f]:
-                exists &= np.isin(found[:, parent], list(wanted))
-            first = next(c for c in range(len(feature.choices)) if c != feature.absent)
-            own = np.where(found[:, f] == feature.absent, first, found[:, f])
-            found[:, f] = np.where(exists, own, feature.absent)
-    return found
 
 
 def _spread(groups: list[tuple[Hashable, ...]], seed: int) -> list[int]:

@@ -24,9 +24,9 @@ from nasbuild.score._held_out import (
     INTERVAL,
     LEAST_JOINT,
     HeldOut,
+    count_tested_joint,
     folds,
     joint_rows,
-    rows_to_hold_out,
 )
 from nasbuild.score._proxy import ProxyLabels
 from nasbuild.score._scorer import Scorer
@@ -282,7 +282,8 @@ def _calibrated(
             + residuals.warp.log_slopes(labels[part.test]),
         )
     gp = replace(gp, spread=calibration_factor(np.concatenate(distances)))
-    if _confirms_interactions(space, architectures):
+    # Rows that alone have their choices can't confirm interactions.
+    if gp.joint is None or count_tested_joint(space, architectures) >= LEAST_JOINT:
         gp = replace(gp, interaction_share=interaction_share(fold_residuals))
     return AdditiveScorer(space, tuple(architectures), labels, gp), parts
 
@@ -345,12 +346,6 @@ def _made_distinct(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Labels of some rows, which differ a little even where they are all the same."""
     own = labels[train]
     return own if np.ptp(own) > 0 else own + 1e-9 * np.ptp(labels) * np.linspace(-1, 1, len(own))
-
-
-def _confirms_interactions(space: Space, architectures: Sequence[Architecture]) -> bool:
-    """Whether held-out rows can confirm interactions: not where they are the only ones with their choices."""
-    joint = joint_rows(space, architectures)
-    return joint is None or len(rows_to_hold_out(architectures, joint)) >= LEAST_JOINT
 
 
 def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:

@@ -18,6 +18,7 @@ The examples of this room start from
 
 from nasbuild.space._architecture_id import architecture_id, module_id
 from nasbuild.space._balanced_sample import balanced_sample
+from nasbuild.space._changed_codes import ChangedCode, changed_codes
 from nasbuild.space._changed_sample import changed_sample
 from nasbuild.space._check_architecture import contains, nearest, parse_architecture, parse_module, to_dict
 from nasbuild.space._choice import (
@@ -92,6 +93,7 @@ __all__ = [
     "UNSET",
     "Absent",
     "Architecture",
+    "ChangedCode",
     "Choice",
     "Columns",
     "Cost",
@@ -118,6 +120,7 @@ __all__ = [
     "as_choice",
     "balanced_sample",
     "builtin_spaces",
+    "changed_codes",
     "changed_sample",
     "choice_key",
     "choice_of_text",

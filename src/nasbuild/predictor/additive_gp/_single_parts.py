@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from nasbuild.predictor.additive_gp._design_matrix import Design, grouped_entries, scaled_rows
 from nasbuild.predictor.additive_gp._terms import Terms
-from nasbuild.space import Stage, group_codes
+from nasbuild.space import Stage, changed_codes, group_codes
 
 _FLOOR = 0.02  # of the median effect, below which an effect is as likely as this to interact
 
@@ -36,25 +36,9 @@ class SingleParts:
     @classmethod
     def of(cls, u: int, stage: Stage, code: np.ndarray, table: Design, terms: Terms) -> SingleParts:
         """From the reference's module of stage ``u``, as a code (depth, features)."""
-        places, codes = [], [code]
-        for d, depth in enumerate(stage.depths):
-            if depth != len(code):
-                last = code[-1:] if len(code) else np.zeros((1, code.shape[1]), dtype=code.dtype)
-                more = np.repeat(last, max(depth - len(code), 0), axis=0)
-                places.append((0, 0, d))
-                codes.append(np.concatenate([code[:depth], more]))
-        for n, layer in enumerate(code):
-            for f, feature in enumerate(stage.features):
-                shared = feature.name in stage.shared
-                if layer[f] == feature.absent or (shared and n):
-                    continue
-                for choice in range(len(feature.choices)):
-                    if choice not in (layer[f], feature.absent):
-                        changed = code.copy()
-                        changed[slice(None) if shared else n, f] = choice
-                        places.append((1 + n, f, choice))
-                        codes.append(_consistent(stage, changed, f))
-        modules = group_codes(codes)
+        every = list(changed_codes(stage, code))
+        places = [(1 + one.place, max(one.feature, 0), one.choice) for one in every]
+        modules = group_codes([code, *(one.code for one in every)])
         rows = scaled_rows(table.terms, [grouped_entries(terms, u, modules)], [modules])
         return cls(
             choices_shape(stage), np.array(places, dtype=np.int64).reshape(-1, 3), csr_matrix(rows.whole)
@@ -73,24 +57,6 @@ def choices_shape(stage: Stage) -> tuple[int, int, int]:
     """
     choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
     return 1 + max(stage.depths), max(len(stage.features), 1), choices
-
-
-def _consistent(stage: Stage, code: np.ndarray, changed: int) -> np.ndarray:
-    """A module whose features exist where their conditions hold; one that begins to exist has its first choice."""
-    if not stage.conditional:
-        return code
-    found = code.copy()
-    for _ in stage.features:  # a condition may hang on a feature that has one itself
-        for f, feature in enumerate(stage.features):
-            if f == changed or not feature.when:
-                continue
-            exists = np.ones(len(found), dtype=bool)
-            for parent, wanted in stage.conditions[f]:
-                exists &= np.isin(found[:, parent], list(wanted))
-            first = next(c for c in range(len(feature.choices)) if c != feature.absent)
-            own = np.where(found[:, f] == feature.absent, first, found[:, f])
-            found[:, f] = np.where(exists, own, feature.absent)
-    return found
 
 
 def effect_tables(parts: Sequence[SingleParts], weights: np.ndarray) -> tuple[np.ndarray, ...]:

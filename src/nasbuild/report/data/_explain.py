@@ -96,6 +96,7 @@ def _target(fit: Fit, target_fit: TargetFit, advice: list[dict], modules: int) -
         "labels": labels,
         "trust": trust,
         "effects": {"measure": features["measure"], "unit": features["unit"]},
+        "against_reference": features["against_reference"],
         "features": features["features"],
         "stages": stages["stages"],
         "pairs": pairs,

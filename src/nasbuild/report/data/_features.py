@@ -27,8 +27,11 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
 
     ``kind`` is ``"feature"`` for a feature of the space, else ``"stage"`` or ``"layer"`` (position, from 0).
     ``measure`` is the kind of effect: the FE-MLP's ``"scalar"``, the ``"effect"`` on a module's score in ``unit``,
-    or a signed ``"importance"``. ``stages`` of a feature has its effects in each stage.
+    or a signed ``"importance"``. ``against_reference`` says that effects are differences to the choice of a reference, not to
+    the mean over choices. ``stages`` of a feature has its effects in each stage.
     """
+    from nasbuild.predictor import single_changes  # loads torch, which takes seconds
+
     sign, recipe_kind = target_fit.target.sign, kind_of(fit)
     measure = _MEASURES.get(recipe_kind) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
     fixed = len({tuple(map(len, a.modules)) for a in target_fit.scorer.architectures}) == 1
@@ -66,6 +69,8 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         "features": features,
         "measure": measure,
         "unit": target_fit.target.unit if measure == "effect" else "",
+        "against_reference": measure == "effect"
+        and single_changes(fit.space, target_fit.scorer.architectures) is not None,
         "basis": basis,
         "health": health(found, basis),
         "next": [],

@@ -76,12 +76,12 @@ def _proposals(fit: Fit, target_fit: TargetFit, tied: list[str]) -> list[dict[st
         tied = [*tied[: _MOST_NAMES - 1], f"{len(tied) - _MOST_NAMES + 1} other stages"]
     names = f"{', '.join(tied[:-1])} and {tied[-1]}" if len(tied) > 1 else tied[0]
     ids = [architecture_id(fit.space, one.architecture) for one in found]
-    text = f"With {target_fit.trust.labels} labels, the best modules of {names} are tied. To resolve this, evaluate next:"
-    if max(map(len, ids)) > _LONGEST_ID:
-        # Nobody reads a hundred choices in a row; the command writes them.
-        ids, text = [], text.replace("evaluate next:", "evaluate what this command writes:")
+    # Nobody reads a hundred choices in a row; the command writes them.
+    long = max(map(len, ids)) > _LONGEST_ID
+    what = "what this command writes" if long else "next"
+    text = f"With {target_fit.trust.labels} labels, the best modules of {names} are tied. To resolve this, evaluate {what}:"
     command = propose_command(fit, target_fit, len(found))
-    return [{"kind": "propose", "text": text, "details": ids, "command": command}]
+    return [{"kind": "propose", "text": text, "details": [] if long else ids, "command": command}]
 
 
 def without_ties(modules: dict[str, Any]) -> dict[str, Any]:
