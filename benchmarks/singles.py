@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from _common import arguments, markdown, resume, save
+from _attribute_parts import attributes
 from _single_parts import budgets, depth, large, quantised, third
 from nasbuild.bench import read
 from nasbuild.score import fit, interactions
@@ -163,6 +164,7 @@ PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "third": third,
     "depth": depth,
     "large": large,
+    "attributes": attributes,
 }
 
 
