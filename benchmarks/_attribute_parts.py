@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from _common import markdown, save
-from _single_parts import of_recipes
 from _quantised import Quantised, plain_type, read
+from _single_parts import of_recipes
 from nasbuild.bench import read as read_table
 from nasbuild.predictor import AdditiveGP, fit_additive_gp, interpolated_choices, recipe
 from nasbuild.score import fit
@@ -97,7 +97,9 @@ def attribute_widths(options: Any, result: dict[str, Any]) -> None:
     for metric in METRICS:
         for way in ("none", "width"):
             own = [rows[f"{width}; {metric}; {way}"] for width in WIDTHS]
-            means = [float(np.mean([r[key] for r in own])) for key in ("srcc", "error", "bias", "inside", "std")]
+            means = [
+                float(np.mean([r[key] for r in own])) for key in ("srcc", "error", "bias", "inside", "std")
+            ]
             lines.append([metric, way, *(f"{mean:.3f}" for mean in means)])
     header = ["metric", "attribute", "SRCC", "median error", "size of mean error", "in 90 %", "deviation"]
     print(markdown(header, lines))
@@ -124,7 +126,9 @@ def as_texts(table: Table, attribute: bool) -> Table:
 def _without_width(table: Table, held: str, metric: str) -> dict[str, float]:
     """Errors in deviations of the metric on rows with a choice, from rows without it."""
     known = ~np.isnan(table.columns[metric])
-    has = np.array([any(held in layer for module in a.modules for layer in module) for a in table.architectures])
+    has = np.array(
+        [any(held in layer for module in a.modules for layer in module) for a in table.architectures]
+    )
     learnt = np.random.default_rng(0).permutation(np.flatnonzero(known & ~has))[:LABELS]
     tested = np.flatnonzero(known & has)[:TESTED]
     found = fit(table.select(np.sort(learnt).tolist()), [f"+{metric}"], baselines=False).targets[0].scorer
@@ -156,7 +160,9 @@ def _without(data: Quantised, held: str, *, uniform: bool) -> dict[str, Any]:
     labels, known = table.columns["ppl"], [table.architectures[i] for i in kept]
     gp = fit_additive_gp(table.space, known, labels[kept], recipe("default"), sign=-1)
     unseen = {one.choice for one in unseen_choices(table.space, known)}
-    inside = {one.choice for one in interpolated_choices(table.space, unseen_choices(table.space, known), known)}
+    inside = {
+        one.choice for one in interpolated_choices(table.space, unseen_choices(table.space, known), known)
+    }
     found: dict[str, Any] = {"interpolated": bool(inside) and bool(unseen & inside)}
     for name, which in (("single", own & ~of_uniform), ("uniform", own & of_uniform)):
         some = np.flatnonzero(which)
@@ -215,7 +221,17 @@ def _print(rows: dict[str, Any]) -> None:
                             )
     print(
         markdown(
-            ["model", "table", "rows", "types", "attributes", "number", "median error of log", "SRCC", "in 90 %"],
+            [
+                "model",
+                "table",
+                "rows",
+                "types",
+                "attributes",
+                "number",
+                "median error of log",
+                "SRCC",
+                "in 90 %",
+            ],
             lines,
         )
     )

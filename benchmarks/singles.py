@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from _common import arguments, markdown, resume, save
 from _attribute_parts import attribute_recipes, attribute_widths, attributes
+from _common import arguments, markdown, resume, save
 from _single_parts import budgets, depth, large, quantised, third
 from nasbuild.bench import read
 from nasbuild.score import fit, interactions

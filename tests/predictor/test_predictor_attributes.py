@@ -120,9 +120,7 @@ def test_intervals_hold_types_whose_logarithms_are_off_a_line_as_others_are():
         off = np.random.default_rng(seed).normal(0, 0.4, len(BITS))
         numbers = np.array([-SLOPE * b for b in BITS.values()]) + off
         x = np.array(list(BITS.values()))[:, None]
-        mean, std = numbers_from_attributes(
-            numbers[[1, 2, 4, 5, 6]], np.zeros(5), x[[1, 2, 4, 5, 6]], x[[3]]
-        )
+        mean, std = numbers_from_attributes(numbers[[1, 2, 4, 5, 6]], np.zeros(5), x[[1, 2, 4, 5, 6]], x[[3]])
         inside.append(abs(mean[0] - numbers[3]) <= norm.ppf(0.95) * std[0])
     assert 0.8 <= np.mean(inside) < 1.0
 

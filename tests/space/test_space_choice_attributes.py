@@ -22,7 +22,10 @@ stages:
 - {name: b, depth: 1, features: {type: [q4, q8, q2], mlp: [q8, q2], size: {choices: [x, y], when: {mlp: q2}}}}
 """
 BITS = "{full: 16, q4: 4.5, q8: 8.5, q2: 2.625}"
-SPACE = STAGES + f"attributes: {{type: {{bits: {BITS}}}, rank: {{log: {{1: 0, 2: 1}}}}, size: {{n: {{x: 3, y: 4}}}}}}"
+SPACE = (
+    STAGES
+    + f"attributes: {{type: {{bits: {BITS}}}, rank: {{log: {{1: 0, 2: 1}}}}, size: {{n: {{x: 3, y: 4}}}}}}"
+)
 
 
 def test_attributes_come_back_as_they_were_written():
@@ -47,7 +50,9 @@ def test_a_part_of_the_space_writes_what_it_still_has():
     space = space_from_yaml(SPACE.replace("depth: [1, 2]", "depth: 1"))
     fixed = fix_parts(space, ["a.*.type = q4", "b.*.type = q8"])
     assert space_from_yaml(space_to_yaml(fixed)).attributes == space.attributes
-    less = space_from_yaml(space_to_yaml(space).replace("[full, q4, q8]", "[q4, q8]").replace("full: 16, ", ""))
+    less = space_from_yaml(
+        space_to_yaml(space).replace("[full, q4, q8]", "[q4, q8]").replace("full: 16, ", "")
+    )
     assert choice_attributes(less, "type")["bits"].tolist() == [4.5, 8.5, 2.625]
     two = space_from_yaml(
         "{name: t, stages: [{name: a, depth: 1, features: {type: [q4, q8]}},"

@@ -35,7 +35,7 @@ CHOICE_RULE = (
     "allowed: finite numbers, true, false, null, printable texts of 1 to 200 characters, "
     "and lists of up to 100 of these"
 )
-TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference"
+TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference, attributes"
 WHEN = """name: s
 stages:
   - {depth: 2, features: {op: [conv, attn], k: {choices: [3, 5], when: %s}, h: {choices: [2], when: {k: 3}}}}
@@ -127,19 +127,19 @@ WRONG = [
     # Not even an object.
     (
         "",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference, attributes",
     ),
     (
         "# nothing\n",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference, attributes",
     ),
     (
         "[1, 2]",
-        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference",
+        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference, attributes",
     ),
     (
         "just text",
-        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference",
+        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns, reference, attributes",
     ),
     # Top.
     ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),

@@ -14,7 +14,10 @@ LEVEL_STYLES = {"high": "green", "fair": "yellow"}
 _FEW_STAGES = 4
 _MANY_STAGES = 16
 _SHOWN_STAGES, _SHOWN_EFFECTS = 2, 4  # of many, so that all fits in 60 lines
-_SHOWN_CHOICES = {1: (3, 2), 2: (2, 1)}  # the first and the last ones of each feature, by the number of features
+_SHOWN_CHOICES = {
+    1: (3, 2),
+    2: (2, 1),
+}  # the first and the last ones of each feature, by the number of features
 _FEWEST_CHOICES = (1, 1)
 _SHOWN_FEATURES = 3  # where there are more than that
 _SCORES = {

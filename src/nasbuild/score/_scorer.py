@@ -140,9 +140,7 @@ class Scorer(ABC):
             for start in range(0, max(len(architectures), 1), _CHUNK)
         ]
         value, std, far = (np.concatenate([part[k] for part in parts]) for k in range(3))
-        far = far | architectures_with_unseen(
-            self.space, (*self.unseen, *self.interpolated), architectures
-        )
+        far = far | architectures_with_unseen(self.space, (*self.unseen, *self.interpolated), architectures)
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
@@ -159,7 +157,7 @@ class Scorer(ABC):
         """Choices and depths that no labelled architecture has, nor attributes tell of."""
         return unseen_choices(self.space, self.architectures)
 
-    @property
+    @cached_property
     def interpolated(self) -> tuple[UnseenChoice, ...]:
         """Choices that no labelled architecture has, but that are predicted from their attributes."""
         return ()

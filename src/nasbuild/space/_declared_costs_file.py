@@ -137,7 +137,8 @@ def _term(space: Space, data: object, where: str) -> CostValues | CostProduct:
         layer,
         tuple((text_of(k, f"{where}.first"), _number(v, f"{where}.first.{k}")) for k, v in first.items()),
         tuple(
-            (text_of(k, f"{where}.numbers"), choice_numbers(v, f"{where}.numbers.{k}")) for k, v in numbers.items()
+            (text_of(k, f"{where}.numbers"), choice_numbers(v, f"{where}.numbers.{k}"))
+            for k, v in numbers.items()
         ),
     )
 

@@ -11,7 +11,10 @@ LEAST_KNOWN = 3
 """Choices with known numbers from which on attributes tell those of others."""
 _MOST_KNOWN = 200  # of more, evenly spread ones are used
 _LEVEL, _SLOPE = 10.0, 3.0  # prior deviations of the level, and of what a deviation of an attribute changes
-_SIZES, _LENGTHS = (0.0, 0.3, 1.0), (0.3, 1.0)  # of the smooth part, in the numbers' unit; in deviations of attributes
+_SIZES, _LENGTHS = (
+    (0.0, 0.3, 1.0),
+    (0.3, 1.0),
+)  # of the smooth part, in the numbers' unit; in deviations of attributes
 _RESTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # deviation of what no attribute tells
 _APART = 1e-9  # deviation below which an attribute is the same for all
 
@@ -49,11 +52,11 @@ def numbers_from_attributes(
     spread = attributes.std(axis=0)
     varied = spread > _APART * np.maximum(np.abs(attributes).max(axis=0), 1e-300)
     # An attribute that is the same for all known choices tells nothing of others.
-    x, new = ((own[:, varied] - attributes[:, varied].mean(axis=0)) / spread[varied] for own in (attributes, wanted))
-    level = float(known.mean())
-    linear, across, itself = (
-        _LEVEL**2 + _SLOPE**2 * a @ b.T for a, b in ((x, x), (new, x), (new, new))
+    x, new = (
+        (own[:, varied] - attributes[:, varied].mean(axis=0)) / spread[varied] for own in (attributes, wanted)
     )
+    level = float(known.mean())
+    linear, across, itself = (_LEVEL**2 + _SLOPE**2 * a @ b.T for a, b in ((x, x), (new, x), (new, new)))
     apart, distance = (((a[:, None] - x[None]) ** 2).sum(axis=2) for a in (x, new))
     found, evidence = [], []
     for size, length, rest in product(_SIZES, _LENGTHS, _RESTS):

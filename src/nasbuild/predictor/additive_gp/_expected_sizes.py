@@ -17,7 +17,8 @@ from nasbuild.table import Part, ReferenceChanges
 
 _FLOOR = 0.1  # of the median size of a choice's effects, below which an effect counts as this small
 _SWEEPS = 10  # of the median polish
-_JOINT_ERROR, _JOINT_WEIGHT = 0.3, 2  # prior deviation of numbers from joint rows, and how many choices it counts as
+_JOINT_ERROR = 0.3  # prior deviation of the error of numbers from joint rows
+_JOINT_WEIGHT = 2  # number of choices that it counts as
 _DEPTH = "depth"  # in the place of a feature's name
 
 _Choice = tuple[str, Hashable]
@@ -61,8 +62,8 @@ def expected_sizes(
     A part that suffers much from one choice suffers much from others. So the logarithm of an effect's size is about a
     number of the part plus a number of the choice. Both are found from single changes by median polish (Tukey, Exploratory
     Data Analysis, 1977, chapter 10), which a few noisy or ruinous measurements hardly bend. A choice without single changes
-    has its number from joint rows that contain it, else from its attributes (`numbers_from_attributes`). A part without them has the mean of its like: the same feature of
-    stages whose names differ in numbers only.
+    has its number from joint rows that contain it, else from its attributes (`numbers_from_attributes`). A part without
+    them has the mean of its like: the same feature of stages whose names differ in numbers only.
 
     Parameters
     ----------
@@ -158,9 +159,7 @@ def _from_attributes(
     """Numbers of choices that no row has, and their deviations, from the attributes of those that some have."""
     features, found = features_by_name(space.stages), {}
     gaps = [of_joint[choice] - number for choice, number in of_choice.items() if choice in of_joint]
-    error = np.sqrt(
-        (np.sum(np.square(gaps)) + _JOINT_WEIGHT * _JOINT_ERROR**2) / (len(gaps) + _JOINT_WEIGHT)
-    )
+    error = np.sqrt((np.sum(np.square(gaps)) + _JOINT_WEIGHT * _JOINT_ERROR**2) / (len(gaps) + _JOINT_WEIGHT))
     for name in dict.fromkeys(vocabularies(space).values()):
         attributes = choice_attributes(space, name)
         if not attributes:

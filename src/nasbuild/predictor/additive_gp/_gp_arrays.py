@@ -225,9 +225,7 @@ def _joint(arrays: dict[str, np.ndarray], space: Space) -> JointKernel | None:
     return JointKernel(space, _of_choices(arrays, "joint", space), arrays["joint"])
 
 
-def _sizes(
-    arrays: dict[str, np.ndarray], space: Space, name: str = "size"
-) -> tuple[np.ndarray, ...] | None:
+def _sizes(arrays: dict[str, np.ndarray], space: Space, name: str = "size") -> tuple[np.ndarray, ...] | None:
     if f"{name}.0" not in arrays:
         return None
     found = _of_choices(arrays, name, space)

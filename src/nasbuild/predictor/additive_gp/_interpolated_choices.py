@@ -49,7 +49,7 @@ def interpolated_choices(
     changes = single_changes(space, architectures)
     named, features = vocabularies(space), features_by_name(space.stages)
     seen: dict[str, set[object]] = defaultdict(set)
-    at_stage: dict[tuple[int, str], set[object]] = defaultdict(set)
+    at_stage: dict[tuple[int, str | None], set[object]] = defaultdict(set)
     for u, (stage, modules) in enumerate(zip(space.stages, group_stages(space, architectures), strict=True)):
         usual = () if changes is None else changes.reference.modules[u]
         for module in (stage.decode(code) for _, codes in modules.groups for code in codes):
