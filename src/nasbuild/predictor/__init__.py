@@ -36,6 +36,7 @@ from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
 from nasbuild.predictor.additive_gp._fit_proxy import fit_with_proxy
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._improving_changes import count_improving_changes
+from nasbuild.predictor.additive_gp._interpolated_choices import interpolated_choices
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._pair_columns import PartChoice
 from nasbuild.predictor.additive_gp._pair_effects import PairEffect, PairEffects, pair_effects
@@ -89,6 +90,7 @@ __all__ = [
     "fit_ensembles",
     "fit_member",
     "fit_with_proxy",
+    "interpolated_choices",
     "last_node_norms",
     "one_thread",
     "outputs",

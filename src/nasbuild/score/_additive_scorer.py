@@ -15,6 +15,7 @@ from nasbuild.predictor import (
     Warp,
     fit_additive_gp,
     fit_with_proxy,
+    interpolated_choices,
     one_thread,
     ruined_rows,
     single_changes,
@@ -69,9 +70,20 @@ class AdditiveScorer(Scorer):
 
     @cached_property
     def unseen(self) -> tuple[UnseenChoice, ...]:
-        """Choices and depths that no architecture learnt from has; those of a proxy's rows are known."""
-        known = self.architectures if self.gp.proxy is None else (*self.architectures, *self.gp.architectures)
-        return unseen_choices(self.space, known)
+        """Choices and depths that no architecture learnt from has, less `interpolated`; those of a proxy's rows are known."""
+        return tuple(one for one in self._without_rows if one not in set(self.interpolated))
+
+    @cached_property
+    def interpolated(self) -> tuple[UnseenChoice, ...]:
+        return interpolated_choices(self.space, self._without_rows, self._known)
+
+    @cached_property
+    def _without_rows(self) -> tuple[UnseenChoice, ...]:
+        return unseen_choices(self.space, self._known)
+
+    @property
+    def _known(self) -> tuple[Architecture, ...]:
+        return self.architectures if self.gp.proxy is None else (*self.architectures, *self.gp.architectures)
 
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.gp.score(stage, codes)

@@ -154,8 +154,13 @@ class Scorer(ABC):
 
     @cached_property
     def unseen(self) -> tuple[UnseenChoice, ...]:
-        """Choices and depths that no labelled architecture has."""
+        """Choices and depths that no labelled architecture has, nor attributes tell of."""
         return unseen_choices(self.space, self.architectures)
+
+    @property
+    def interpolated(self) -> tuple[UnseenChoice, ...]:
+        """Choices that no labelled architecture has, but that are predicted from their attributes."""
+        return ()
 
     @property
     def has_equivalents(self) -> bool:

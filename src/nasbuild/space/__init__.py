@@ -32,6 +32,7 @@ from nasbuild.space._choice import (
     number_of_text,
     plain_choice,
 )
+from nasbuild.space._choice_attributes import Attribute, choice_attributes
 from nasbuild.space._columns import DIGITS, LITERALS, Columns, StageSource
 from nasbuild.space._cost_terms import CostFactor, CostProduct, CostValues
 from nasbuild.space._count import (
@@ -93,6 +94,7 @@ __all__ = [
     "UNSET",
     "Absent",
     "Architecture",
+    "Attribute",
     "ChangedCode",
     "Choice",
     "Columns",
@@ -122,6 +124,7 @@ __all__ = [
     "builtin_spaces",
     "changed_codes",
     "changed_sample",
+    "choice_attributes",
     "choice_key",
     "choice_of_text",
     "choice_text",

@@ -120,7 +120,7 @@ def _term(space: Space, data: object, where: str) -> CostValues | CostProduct:
         otherwise = entry.get("otherwise")
         return CostValues(
             text_of(entry.get("feature"), f"{where}.feature"),
-            _pairs(entry.get("values", []), f"{where}.values"),
+            choice_numbers(entry.get("values", []), f"{where}.values"),
             stages,
             layer,
             None if otherwise is None else _number(otherwise, f"{where}.otherwise"),
@@ -137,7 +137,7 @@ def _term(space: Space, data: object, where: str) -> CostValues | CostProduct:
         layer,
         tuple((text_of(k, f"{where}.first"), _number(v, f"{where}.first.{k}")) for k, v in first.items()),
         tuple(
-            (text_of(k, f"{where}.numbers"), _pairs(v, f"{where}.numbers.{k}")) for k, v in numbers.items()
+            (text_of(k, f"{where}.numbers"), choice_numbers(v, f"{where}.numbers.{k}")) for k, v in numbers.items()
         ),
     )
 
@@ -218,7 +218,14 @@ def _layer(data: object, where: str) -> Place:
     return data
 
 
-def _pairs(data: object, where: str) -> tuple[tuple[Choice, float], ...]:
+def choice_numbers(data: object, where: str) -> tuple[tuple[Choice, float], ...]:
+    """Read a number for each choice: ``{choice: number}``, or pairs in a list.
+
+    Raises
+    ------
+    SpaceError
+        If a choice stands there twice, or has no finite number.
+    """
     if isinstance(data, Mapping):
         pairs: list[Any] = [[choice, value] for choice, value in data.items()]
     elif isinstance(data, list):
@@ -269,7 +276,7 @@ def _entry(cost: Cost, is_metric: bool) -> dict[str, Any]:
 def _term_entry(term: CostValues | CostProduct) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     if isinstance(term, CostValues):
-        entry = {"feature": term.feature, "values": _plain_pairs(term.values)}
+        entry = {"feature": term.feature, "values": plain_choice_numbers(term.values)}
         if term.otherwise is not None:
             entry["otherwise"] = _short(term.otherwise)
     else:
@@ -277,7 +284,7 @@ def _term_entry(term: CostValues | CostProduct) -> dict[str, Any]:
         if term.first:
             entry["first"] = {name: _short(value) for name, value in term.first}
         if term.numbers:
-            entry["numbers"] = {name: _plain_pairs(pairs) for name, pairs in term.numbers}
+            entry["numbers"] = {name: plain_choice_numbers(pairs) for name, pairs in term.numbers}
     if term.stages is not None:
         entry["stage"] = term.stages[0] if len(term.stages) == 1 else list(term.stages)
     if term.layer is not None:
@@ -285,7 +292,8 @@ def _term_entry(term: CostValues | CostProduct) -> dict[str, Any]:
     return entry
 
 
-def _plain_pairs(pairs: Sequence[tuple[Choice, float]]) -> Any:
+def plain_choice_numbers(pairs: Sequence[tuple[Choice, float]]) -> Any:
+    """Plain data that `choice_numbers` reads back."""
     if all(isinstance(choice, str) for choice, _ in pairs):
         return {choice: _short(value) for choice, value in pairs}
     return [[plain_choice(choice), _short(value)] for choice, value in pairs]

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import kind_of, parse_module, shown, shown_choice
 from nasbuild.space._choice import ABSENT, Choice, as_choice, choice_key, choice_type
+from nasbuild.space._choice_attributes import read_attributes
 from nasbuild.space._columns import read_columns
 from nasbuild.space._declared_costs_file import read_costs
 from nasbuild.space._feature import Feature, Kind, When, features_by_name
@@ -33,6 +34,7 @@ SPACE_KEYS = (
     "tied",
     "columns",
     "reference",
+    "attributes",
 )
 _MOST_DEPTH = 1_000
 _LARGEST_END = 1e300
@@ -91,6 +93,7 @@ def space_from_dict(data: object) -> Space:
         _ = space.tied_stages
     space = replace(space, columns=read_columns(space, top.get("columns")))
     space = replace(space, reference=read_reference(space, top.get("reference")))
+    space = replace(space, attributes=read_attributes(space, top.get("attributes")))
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 

@@ -11,6 +11,7 @@ from nasbuild.errors import SpaceError
 from nasbuild.space._stage import Module, Stage
 
 if TYPE_CHECKING:
+    from nasbuild.space._choice_attributes import Attribute
     from nasbuild.space._columns import Columns
     from nasbuild.space._declared_costs import Cost
     from nasbuild.space._tied_features import TiedStages
@@ -99,6 +100,8 @@ class Space:
     reference
         The architecture that others are changes of; not compared, as it does not change what can be built. None if it is
         not declared.
+    attributes
+        Numbers by which the choices of a feature compare, by its name; not compared, as they do not change what can be built.
     whole
         The space of which this one is a part with fixed choices (`fix_parts`); not written to files.
 
@@ -119,6 +122,9 @@ class Space:
     whole: Space | None = field(default=None, compare=False, repr=False)
     columns: Columns | None = field(default=None, compare=False, repr=False)
     reference: Architecture | None = field(default=None, compare=False, repr=False)
+    attributes: Mapping[str, tuple[Attribute, ...]] = field(
+        default_factory=dict[str, "tuple[Attribute, ...]"], compare=False, repr=False
+    )
 
     def __repr__(self) -> str:
         metrics = f", metrics {', '.join(self.metrics)}" if self.metrics else ""

@@ -13,6 +13,7 @@ from nasbuild._text_input import STANDARD_INPUT, reading
 from nasbuild._yaml import plain_from_yaml, yaml_from_plain
 from nasbuild.errors import SpaceError
 from nasbuild.space._choice import ABSENT, plain_choice
+from nasbuild.space._choice_attributes import attributes_to_dict
 from nasbuild.space._columns import columns_to_dict
 from nasbuild.space._declared_costs_file import costs_to_dict
 from nasbuild.space._feature import Feature
@@ -187,6 +188,8 @@ def space_to_dict(space: Space) -> dict[str, Any]:
     reference = written_reference(space)
     if reference is not None:
         data["reference"] = reference_to_dict(space, reference)
+    if attributes := attributes_to_dict(space):
+        data["attributes"] = attributes
     return data
 
 

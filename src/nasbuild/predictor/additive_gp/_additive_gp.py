@@ -325,6 +325,9 @@ class AdditiveGP(ModuleShares):
                     between += radial.theta[t] * k
                     itself += radial.theta[t] * within
         prior += UNSEEN_VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
+        if self.attribute_errors is not None:
+            off = self.attribute_errors.rows(groups)
+            prior += off @ off.T if whole else (off**2).sum(axis=1)
         if self.joint is not None:
             changed = self.joint.features(groups)
             k = self.joint.kernel(changed, self._parts)

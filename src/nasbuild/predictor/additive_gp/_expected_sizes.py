@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nasbuild.predictor.additive_gp._attribute_numbers import LEAST_KNOWN, numbers_from_attributes
 from nasbuild.predictor.additive_gp._single_parts import choices_shape
 from nasbuild.predictor.additive_gp._stage_kinds import stage_kinds
 from nasbuild.predictor.additive_gp._vocabularies import vocabularies
-from nasbuild.space import ABSENT, Architecture, Space, choice_key
+from nasbuild.space import ABSENT, Architecture, Space, choice_attributes, choice_key, features_by_name
 from nasbuild.table import Part, ReferenceChanges
 
 _FLOOR = 0.1  # of the median size of a choice's effects, below which an effect counts as this small
 _SWEEPS = 10  # of the median polish
+_JOINT_ERROR, _JOINT_WEIGHT = 0.3, 2  # prior deviation of numbers from joint rows, and how many choices it counts as
 _DEPTH = "depth"  # in the place of a feature's name
 
 _Choice = tuple[str, Hashable]
@@ -30,19 +32,36 @@ class _Effect(NamedTuple):
     size: float
 
 
+class ExpectedSizes(NamedTuple):
+    """Expected sizes of effects, and how sure they are.
+
+    Attributes
+    ----------
+    sizes
+        For each stage (1 + places, features, choices), 0 at the reference's choice. Row 0 holds numbers of layers, in the
+        order of the stage's depths.
+    deviations
+        Deviations of their logarithms for choices that are known from their attributes alone, 0 for all others, in the same
+        shape; None if there are none.
+    """
+
+    sizes: tuple[np.ndarray, ...]
+    deviations: tuple[np.ndarray, ...] | None
+
+
 def expected_sizes(
     space: Space,
     architectures: Sequence[Architecture],
     labels: np.ndarray,
     changes: ReferenceChanges,
     ruined: np.ndarray,
-) -> tuple[np.ndarray, ...] | None:
+) -> ExpectedSizes | None:
     """Expected size of the effect of every choice at every part of the reference, in the label's unit.
 
     A part that suffers much from one choice suffers much from others. So the logarithm of an effect's size is about a
     number of the part plus a number of the choice. Both are found from single changes by median polish (Tukey, Exploratory
     Data Analysis, 1977, chapter 10), which a few noisy or ruinous measurements hardly bend. A choice without single changes
-    has its number from joint rows that contain it. A part without them has the mean of its like: the same feature of
+    has its number from joint rows that contain it, else from its attributes (`numbers_from_attributes`). A part without them has the mean of its like: the same feature of
     stages whose names differ in numbers only.
 
     Parameters
@@ -54,9 +73,7 @@ def expected_sizes(
 
     Returns
     -------
-    For each stage (1 + places, features, choices), 0 at the reference's choice. Row 0 holds numbers of layers, in the order
-    of the stage's depths. None where no feature has rows with two choices beside that of the reference: then there is
-    nothing to multiply.
+    None where no feature has rows with two choices beside that of the reference: then there is nothing to multiply.
     """
     excess = np.abs(labels - labels[changes.row])
     named = vocabularies(space)
@@ -90,7 +107,9 @@ def expected_sizes(
     # Numbers of parts compare within a vocabulary only, those of parts with a typical choice everywhere.
     usual = _typical_numbers(of_choice)
     weights = [{part: np.exp(part_number(part) + usual(row[part])) for part in row} for row, _ in joint]
-    of_choice = {c: n + usual(c) for c, n in _of_joint_rows(joint, weights).items()} | of_choice
+    of_joint = {c: n + usual(c) for c, n in _of_joint_rows(joint, weights).items()}
+    from_attributes = _from_attributes(space, of_choice, of_joint)
+    of_choice = of_joint | of_choice | {c: mean for c, (mean, _) in from_attributes.items()}
 
     ruinous = {
         next(iter(row.items())): float(excess[i]) for i, row in enumerate(rows) if len(row) == 1 and ruined[i]
@@ -100,13 +119,20 @@ def expected_sizes(
         product = float(np.exp(part_number(part) + of_choice.get(choice, usual(choice))))
         return ruinous.get((part, choice), product)
 
-    return _of_all_choices(space, changes.reference, named, size)
+    def deviation(_: Part, choice: _Choice) -> float:
+        return from_attributes.get(choice, (0.0, 0.0))[1]
+
+    found = _of_all_choices(space, changes.reference, named, size)
+    return ExpectedSizes(
+        found,
+        _of_all_choices(space, changes.reference, named, deviation) if from_attributes else None,
+    )
 
 
 def _of_all_choices(
     space: Space, reference: Architecture, named: Mapping[str, str], size: Callable[[Part, _Choice], float]
 ) -> tuple[np.ndarray, ...]:
-    """The sizes of all choices of every part but those of the reference, in the shape of `expected_sizes`."""
+    """A number for all choices of every part but those of the reference, in the shape of `ExpectedSizes.sizes`."""
     found = []
     for u, (stage, module) in enumerate(zip(space.stages, reference.modules, strict=True)):
         own = np.zeros(choices_shape(stage))
@@ -124,6 +150,33 @@ def _of_all_choices(
                         )
         found.append(own)
     return tuple(found)
+
+
+def _from_attributes(
+    space: Space, of_choice: Mapping[_Choice, float], of_joint: Mapping[_Choice, float]
+) -> dict[_Choice, tuple[float, float]]:
+    """Numbers of choices that no row has, and their deviations, from the attributes of those that some have."""
+    features, found = features_by_name(space.stages), {}
+    gaps = [of_joint[choice] - number for choice, number in of_choice.items() if choice in of_joint]
+    error = np.sqrt(
+        (np.sum(np.square(gaps)) + _JOINT_WEIGHT * _JOINT_ERROR**2) / (len(gaps) + _JOINT_WEIGHT)
+    )
+    for name in dict.fromkeys(vocabularies(space).values()):
+        attributes = choice_attributes(space, name)
+        if not attributes:
+            continue
+        columns = np.stack(list(attributes.values()), axis=1)
+        choices = [(name, choice_key(choice)) for choice in features[name].choices]
+        present = [i for i in range(len(choices)) if i != features[name].absent]
+        told = [i for i in present if choices[i] in of_choice or choices[i] in of_joint]
+        wanted = [i for i in present if i not in told]
+        if len(told) < LEAST_KNOWN or not wanted:
+            continue
+        numbers = np.array([of_choice.get(choices[i], of_joint.get(choices[i], 0.0)) for i in told])
+        errors = np.array([0.0 if choices[i] in of_choice else float(error) for i in told])
+        mean, std = numbers_from_attributes(numbers, errors, columns[told], columns[wanted])
+        found |= {choices[i]: (float(m), float(d)) for i, m, d in zip(wanted, mean, std, strict=True)}
+    return found
 
 
 def _typical_numbers(of_choice: Mapping[_Choice, float]) -> Callable[[_Choice], float]:

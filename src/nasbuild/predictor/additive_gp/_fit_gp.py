@@ -228,7 +228,7 @@ def _of_singles(
         recipe,
         passing,
         own=replace(own, low=float(labels.min()), high=float(labels.max())),
-        sizes=sizes,
+        sizes=None if sizes is None else sizes.sizes,
         ruined=ruined[rows],
         seed=seed,
         warp=None if like is None else like.warp,
@@ -236,7 +236,8 @@ def _of_singles(
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     nothing = Interaction(np.zeros(len(found.theta)), (), (), 0.0)
     variances = Variances(found.theta, nothing, 0.0, found.noise)
-    return _posterior(learnt, table, variances, recipe.samples, rng, found)
+    deviations = None if sizes is None else sizes.deviations
+    return _posterior(learnt, table, variances, recipe.samples, rng, found, deviations)
 
 
 def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:
@@ -266,6 +267,7 @@ def _posterior(
     samples: int,
     rng: np.random.Generator,
     single: SinglesFit | None = None,
+    deviations: tuple[np.ndarray, ...] | None = None,
 ) -> AdditiveGP:
     """The process with the posterior mean of its weights, and posterior samples of them.
 
@@ -332,6 +334,7 @@ def _posterior(
         passing=learnt.passing,
         joint=None if single is None else single.kernel,
         sizes=None if single is None else single.sizes,
+        deviations=deviations,
         known=learnt.known,
     )
     return process.of_rows(table, factor)

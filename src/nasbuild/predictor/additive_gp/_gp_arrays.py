@@ -46,6 +46,7 @@ def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
         "radials": np.array([len(gp.radials)], dtype=np.int64),
         **_joint_arrays(gp.joint),
         **_size_arrays(gp.sizes),
+        **_size_arrays(gp.deviations, "deviation"),
         **proxy_arrays(gp.proxy),
         **_known_arrays(gp.known),
     }
@@ -104,6 +105,7 @@ def additive_gp_from_arrays(
             _require(arrays[name], (count,), real)
         _require(arrays["radials"], (1,), whole)
         joint, sizes = _joint(arrays, space), _sizes(arrays, space)
+        deviations = _sizes(arrays, space, "deviation")
         radials = int(arrays["radials"][0])
         if not 0 <= radials <= len(arrays):
             raise ValueError("an impossible number of radial kernels")
@@ -144,6 +146,7 @@ def additive_gp_from_arrays(
             "radials",
             *_joint_arrays(joint),
             *_size_arrays(sizes),
+            *_size_arrays(deviations, "deviation"),
             *proxy_arrays(link),
             *_known_arrays(known),
         }
@@ -186,6 +189,7 @@ def additive_gp_from_arrays(
         passing=bool(arrays["passing"][0]),
         joint=joint,
         sizes=sizes,
+        deviations=deviations,
         proxy=link,
         known=known,
         **plain,
@@ -208,8 +212,8 @@ def _joint_arrays(joint: JointKernel | None) -> dict[str, np.ndarray]:
     return {"joint": joint.variances} | {f"joint.{u}": own for u, own in enumerate(joint.effects)}
 
 
-def _size_arrays(sizes: Sequence[np.ndarray] | None) -> dict[str, np.ndarray]:
-    return {} if sizes is None else {f"size.{u}": own for u, own in enumerate(sizes)}
+def _size_arrays(sizes: Sequence[np.ndarray] | None, name: str = "size") -> dict[str, np.ndarray]:
+    return {} if sizes is None else {f"{name}.{u}": own for u, own in enumerate(sizes)}
 
 
 def _joint(arrays: dict[str, np.ndarray], space: Space) -> JointKernel | None:
@@ -221,12 +225,14 @@ def _joint(arrays: dict[str, np.ndarray], space: Space) -> JointKernel | None:
     return JointKernel(space, _of_choices(arrays, "joint", space), arrays["joint"])
 
 
-def _sizes(arrays: dict[str, np.ndarray], space: Space) -> tuple[np.ndarray, ...] | None:
-    if "size.0" not in arrays:
+def _sizes(
+    arrays: dict[str, np.ndarray], space: Space, name: str = "size"
+) -> tuple[np.ndarray, ...] | None:
+    if f"{name}.0" not in arrays:
         return None
-    found = _of_choices(arrays, "size", space)
+    found = _of_choices(arrays, name, space)
     if min(own.min() for own in found) < 0:
-        raise ValueError("a size below 0")
+        raise ValueError(f"a {name} below 0")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from nasbuild.predictor.additive_gp._attribute_errors import AttributeErrors
 from nasbuild.predictor.additive_gp._design_matrix import Design, Term, grouped_entries, scaled_rows
 from nasbuild.predictor.additive_gp._entries import Entries
 from nasbuild.predictor.additive_gp._joint_kernel import JointKernel
@@ -58,6 +59,8 @@ class ModuleShares:
         and only rows that change several parts have noise.
     sizes
         In such a table, expected sizes of all effects, if terms of these are used (`expected_sizes`).
+    deviations
+        Deviations of the logarithms of those sizes that are from attributes of choices alone; None where there are none.
     proxy
         The link to a cheap metric, if one is learnt from as well. ``architectures`` and ``alpha`` then begin with its
         rows; everything else is the target's.
@@ -85,6 +88,7 @@ class ModuleShares:
     passing: bool = False
     joint: JointKernel | None = None
     sizes: tuple[np.ndarray, ...] | None = None
+    deviations: tuple[np.ndarray, ...] | None = None
     proxy: ProxyLink | None = None
     known: np.ndarray | None = None
 
@@ -161,8 +165,15 @@ class ModuleShares:
 
     @cached_property
     def unseen(self) -> UnseenChoices:
-        """Choices and depths that no architecture learnt from has."""
+        """Choices and depths that no architecture learnt from has, and no attribute tells of."""
         return UnseenChoices.of(self.space, self.architectures, self.passing)
+
+    @cached_property
+    def attribute_errors(self) -> AttributeErrors | None:
+        """Errors of effects that are known from attributes alone."""
+        if self.joint is None or self.deviations is None:
+            return None
+        return AttributeErrors(self.space, self.joint.effects, self.deviations)
 
     def of_rows(self, table: Design, factor: np.ndarray) -> Self:
         """This process with the table's rows and the factor of their covariance cached, so that they are not made again."""
@@ -207,6 +218,8 @@ class ModuleShares:
         values = self._sees(hop).at(stage, entries, modules.count)
         if self.unseen.found:
             values[:, 1:] += self.unseen.samples(stage, modules, values.shape[1] - 1)
+        if self.attribute_errors is not None:
+            values[:, 1:] += self.attribute_errors.samples(stage, modules, values.shape[1] - 1)
         return values
 
     def _sees(self, hop: int | None) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasbuild.space import Feature
+from nasbuild.space import ABSENT, Feature, Space, choice_attributes
 
 _APART = 1e-9  # deviation below which numbers (or their logarithms) count as equal
 _FEWEST = 3  # distinct numbers required for a trend
@@ -58,6 +58,14 @@ def log_depths(depths: set[int]) -> tuple[float, float] | None:
     """Mean and deviation of the logarithms of depths; None where there are fewer than three above 0."""
     values = np.log([d for d in depths if d > 0])
     return (float(values.mean()), float(values.std())) if len(values) >= _FEWEST else None
+
+
+def attribute_features(space: Space, feature: str) -> dict[str, Feature]:
+    """The attributes of a feature's choices, as numeric features with a number in the place of each choice."""
+    return {
+        name: Feature(name, tuple(ABSENT if np.isnan(v) else float(v) for v in values), "numeric")
+        for name, values in choice_attributes(space, feature).items()
+    }
 
 
 def _standardised(values: np.ndarray) -> np.ndarray | None:

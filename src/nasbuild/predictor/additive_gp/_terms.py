@@ -16,6 +16,7 @@ from nasbuild.predictor.additive_gp._entries import Entries, hash_key, joined
 from nasbuild.predictor.additive_gp._expected_terms import EXPECTED, ExpectedTerms
 from nasbuild.predictor.additive_gp._numeric_features import (
     RANGE_BUMPS,
+    attribute_features,
     curve,
     log_depths,
     log_numbers,
@@ -105,6 +106,13 @@ class Terms:
             name: {bumps: own for bumps in (8, *RANGE_BUMPS) if (own := curve(feature, bumps)) is not None}
             for name, feature in merged.items()
             if feature.range is not None
+        }
+        self._attributes = {
+            name: {
+                attribute: (log_numbers(own), plain_numbers(own), curve(own))
+                for attribute, own in attribute_features(space, name).items()
+            }
+            for name in merged
         }
         self._category = [
             [np.array([merged[f.name].index(c) for c in f.choices]) for f in stage.features]
@@ -238,25 +246,28 @@ class Terms:
                     counted(at_place[:, n], here[:, n : n + 1] if here.size > 1 else here),
                 )
             numbers = self._numbers[feature.name]
-            if numbers is not None:
-                yield f"number:{feature.name}", counted(hash_key(np.zeros_like(c)), numbers[c])
-                yield f"number@stage:{feature.name}", counted(hash_key(np.full_like(c, stage)), numbers[c])
-            plain = self._plain[feature.name]
-            if plain is not None and numbers is not None and not np.array_equal(plain, numbers):
-                yield f"plain:{feature.name}", counted(hash_key(np.zeros_like(c)), plain[c])
-                yield f"plain@stage:{feature.name}", counted(hash_key(np.full_like(c, stage)), plain[c])
-            bumps = self._curves[feature.name]
-            if bumps is not None:
-                each = np.arange(bumps.shape[1])
-                keys = np.broadcast_to(hash_key(each, own, stage), (*c.shape, len(each)))
-                yield "curve@stage", counted(keys, bumps[c].reshape(modules, -1))
+            of_numbers = {feature.name: (numbers, self._plain[feature.name], self._curves[feature.name])}
+            for attribute, values in self._attributes[feature.name].items():
+                of_numbers[f"{feature.name}:{attribute}"] = values
+            for a, (name, (logs, plain, bumps)) in enumerate(of_numbers.items()):
+                if logs is not None:
+                    yield f"number:{name}", counted(hash_key(np.zeros_like(c)), logs[c])
+                    yield f"number@stage:{name}", counted(hash_key(np.full_like(c, stage)), logs[c])
+                if plain is not None and logs is not None and not np.array_equal(plain, logs):
+                    yield f"plain:{name}", counted(hash_key(np.zeros_like(c)), plain[c])
+                    yield f"plain@stage:{name}", counted(hash_key(np.full_like(c, stage)), plain[c])
+                if bumps is not None:
+                    each = np.arange(bumps.shape[1])
+                    keys = np.broadcast_to(hash_key(each, own, stage), (*c.shape, len(each)))
+                    yield "curve@stage" + f":{name}" * (a > 0), counted(keys, bumps[c].reshape(modules, -1))
             if feature.name in definition.shared and deeper:
                 yield f"once:{feature.name}", counted(hash_key(c[:, 0]), here[:, :1])
                 yield f"once@stage:{feature.name}", counted(hash_key(c[:, 0], stage), here[:, :1])
-                if numbers is not None:
-                    one, size = np.zeros_like(c[:, 0]), numbers[c[:, 0]][:, None]
-                    yield f"size:{feature.name}", counted(hash_key(one), size)
-                    yield f"size@stage:{feature.name}", counted(hash_key(one, stage), size)
+                for name, (logs, *_) in of_numbers.items():
+                    if logs is not None:
+                        one, size = np.zeros_like(c[:, 0]), logs[c[:, 0]][:, None]
+                        yield f"size:{name}", counted(hash_key(one), size)
+                        yield f"size@stage:{name}", counted(hash_key(one, stage), size)
             if feature.name not in definition.shared and max(definition.depths) > 1:
                 yield "first", counted(hash_key(c[:, 0], own))
                 yield "last", counted(hash_key(c[:, -1], own))

@@ -9,6 +9,7 @@ import numpy as np
 
 from nasbuild.predictor.additive_gp._design_matrix import keyed_normals
 from nasbuild.predictor.additive_gp._entries import hash_key
+from nasbuild.predictor.additive_gp._interpolated_choices import interpolated_choices
 from nasbuild.predictor.gnn._identity_layers import identity_choices
 from nasbuild.space import Architecture, Space, StageModules
 from nasbuild.table import UnseenChoice, modules_with_unseen, unseen_choices
@@ -23,15 +24,20 @@ the effect of its other choices: another resolution may matter more than all tha
 
 @dataclass(frozen=True)
 class UnseenChoices:
-    """The choices and depths that no architecture of a table has; each has an effect with mean 0."""
+    """The choices and depths that no architecture of a table has, nor attributes tell of; each has an effect with mean 0."""
 
     space: Space
     found: tuple[UnseenChoice, ...]
 
     @classmethod
     def of(cls, space: Space, architectures: Sequence[Architecture], passing: bool) -> UnseenChoices:
-        """From a table's architectures. With ``passing``, identity layers have no effect, seen or not; nor have depths."""
+        """From a table's architectures, less `interpolated_choices`.
+
+        With ``passing``, identity layers have no effect, seen or not; nor have depths.
+        """
         found = unseen_choices(space, architectures)
+        told = set(interpolated_choices(space, found, architectures))
+        found = tuple(one for one in found if one not in told)
         if passing:
             found = tuple(one for one in found if not _does_nothing(space, one))
         return cls(space, found)
