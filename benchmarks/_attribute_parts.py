@@ -54,7 +54,9 @@ def _without(data: Quantised, held: str, *, uniform: bool) -> dict[str, Any]:
     labels, known = table.columns["ppl"], [table.architectures[i] for i in kept]
     gp = fit_additive_gp(table.space, known, labels[kept], recipe("default"), sign=-1)
     unseen = {one.choice for one in unseen_choices(table.space, known)}
-    inside = {one.choice for one in interpolated_choices(table.space, unseen_choices(table.space, known), known)}
+    inside = {
+        one.choice for one in interpolated_choices(table.space, unseen_choices(table.space, known), known)
+    }
     found: dict[str, Any] = {"interpolated": bool(inside) and bool(unseen & inside)}
     for name, which in (("single", own & ~of_uniform), ("uniform", own & of_uniform)):
         some = np.flatnonzero(which)
@@ -113,7 +115,17 @@ def _print(rows: dict[str, Any]) -> None:
                             )
     print(
         markdown(
-            ["model", "table", "rows", "types", "attributes", "number", "median error of log", "SRCC", "in 90 %"],
+            [
+                "model",
+                "table",
+                "rows",
+                "types",
+                "attributes",
+                "number",
+                "median error of log",
+                "SRCC",
+                "in 90 %",
+            ],
             lines,
         )
     )

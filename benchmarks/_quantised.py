@@ -20,8 +20,25 @@ UNCHANGED = "bf16"
 LOWEST = {"ppl": 1, "kld": 0}
 BITS = {
     **{"bf16": 16, "q8_0": 8.5, "q8_k_r8": 8.0625, "q8_KV": 8, "iq6_k": 6.625, "q6_K": 6.5625, "q6_0": 6.5},
-    **{"q5_1": 6, "q5_0": 5.5, "q5_K": 5.5, "iq5_k": 5.5, "iq5_ks": 5.25, "q4_1": 5, "q4_0": 4.5, "q4_K": 4.5},
-    **{"iq4_k": 4.5, "iq4_nl": 4.5, "iq4_ks": 4.25, "iq4_xs": 4.25, "iq4_kss": 4, "iq4_kt": 4, "q3_K": 3.4375},
+    **{
+        "q5_1": 6,
+        "q5_0": 5.5,
+        "q5_K": 5.5,
+        "iq5_k": 5.5,
+        "iq5_ks": 5.25,
+        "q4_1": 5,
+        "q4_0": 4.5,
+        "q4_K": 4.5,
+    },
+    **{
+        "iq4_k": 4.5,
+        "iq4_nl": 4.5,
+        "iq4_ks": 4.25,
+        "iq4_xs": 4.25,
+        "iq4_kss": 4,
+        "iq4_kt": 4,
+        "q3_K": 3.4375,
+    },
     **{"iq3_k": 3.4375, "iq3_s": 3.4375, "iq3_ks": 3.1875, "iq3_kt": 3.125, "iq3_xxs": 3.0625},
     **{"iq2_kl": 2.6875, "q2_K": 2.625, "iq2_s": 2.5625, "iq2_k": 2.375, "iq2_xs": 2.3125, "iq2_ks": 2.1875},
     **{"iq2_kt": 2.125, "iq2_xxs": 2.0625, "iq2_bn": 2, "iq1_m": 1.75, "iq1_kt": 1.75, "iq1_bn": 1.625},
@@ -44,7 +61,8 @@ def plain_type(name: str) -> str:
 def attributes(types: Iterable[str], names: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
     """``attributes:`` of a space with feature ``type``: ``bits``, and ``block``, the logarithm of the weights in a block."""
     numbers = {
-        t: {"bits": BITS[plain_type(t)], "block": float(np.log2(BLOCKS.get(plain_type(t), 256)))} for t in types
+        t: {"bits": BITS[plain_type(t)], "block": float(np.log2(BLOCKS.get(plain_type(t), 256)))}
+        for t in types
     }
     return {"type": {name: {t: own[name] for t, own in numbers.items()} for name in names}} if names else {}
 

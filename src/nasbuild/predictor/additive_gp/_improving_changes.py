@@ -31,6 +31,15 @@ def improving_changes(
         Rows that do not count, (rows,) bool.
     sign
         1 if high labels are better, -1 if low ones are; 0 if that is unknown, then none is found.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.predictor import improving_changes
+    >>> from nasbuild.table import ReferenceChanges
+    >>> changes = ReferenceChanges.of(replace(space, reference=architectures[0]), architectures)
+    >>> improving_changes(labels, changes, np.zeros(len(labels), dtype=bool), sign=0).any()
+    np.False_
     """
     gain = sign * (labels - labels[changes.row])
     single = (changes.counts == 1) & ~ruined
