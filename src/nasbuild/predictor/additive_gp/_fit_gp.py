@@ -15,7 +15,7 @@ from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._distance_blend import blended
 from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
 from nasbuild.predictor.additive_gp._fit_singles import SinglesFit, fit_singles
-from nasbuild.predictor.additive_gp._improving_changes import improving_changes
+from nasbuild.predictor.additive_gp._improving_changes import believed_labels, improving_changes
 from nasbuild.predictor.additive_gp._interaction_kernels import (
     InteractionKernels,
     Variances,
@@ -83,7 +83,7 @@ def fit_additive_gp(
         the common noise, which is found. Tables of single changes don't use it.
     sign
         1 if high labels are better, -1 if low ones are, 0 if unknown. Single changes that improve on a reference which others
-        make worse then have no effect (`improving_changes`).
+        make worse then have a small loss (`believed_labels`).
     proxy
         Architectures and labels of a cheap metric, for a table of single changes: its effects say how large those of the labels
         are to be expected (`proxy_sizes`). Other tables have `fit_with_proxy`.
@@ -229,6 +229,8 @@ def _of_singles(
         if passing
         else expected_sizes(space, architectures, own.forward(labels), changes, ruined, beside)
     )
+    expected = None if sizes is None else sizes.sizes
+    labels = believed_labels(space, architectures, labels, changes, improving, own, expected, sign)
     # Single changes come first. Joint rows that are ruined, or have a change that ruins the network alone, tell nothing.
     told = ~single & ~ruined & ~rows_with_ruinous_change(space, architectures, changes, ruined)
     joint = rng.permutation(np.flatnonzero(told))
@@ -243,7 +245,7 @@ def _of_singles(
         recipe,
         passing,
         own=replace(own, low=float(labels.min()), high=float(labels.max())),
-        sizes=None if sizes is None else sizes.sizes,
+        sizes=expected,
         ruined=ruined[rows],
         seed=seed,
         warp=None if like is None else like.warp,
