@@ -1,4 +1,4 @@
-"""A part of ``singles.py``: types that no row has, predicted from their bits and their block."""
+"""Parts of ``singles.py``: types and widths that no row has, predicted from their attributes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ from scipy.stats import spearmanr
 
 from _common import markdown, save
 from _quantised import Quantised, plain_type, read
+from _single_parts import of_recipes
+from nasbuild.bench import read as read_table
 from nasbuild.predictor import AdditiveGP, fit_additive_gp, interpolated_choices, recipe
-from nasbuild.space import Architecture
-from nasbuild.table import unseen_choices
+from nasbuild.score import fit
+from nasbuild.space import Architecture, space_from_dict, space_to_dict
+from nasbuild.table import Table, unseen_choices
 
 MODELS = "Qwen3-4B-Instruct-2507", "Qwen3.5-0.8B"
 WAYS = {"none": (), "bits": ("bits",), "bits, block": ("bits", "block")}
 TABLES = "single changes", "single changes and uniform rows"
 DEVIATIONS = 1.645  # half width of a 90 % interval
+KEPT = {
+    "all uniform rows": None,
+    "three uniform rows": ("q8_0", "iq4_ks", "iq3_xxs"),
+    "single changes alone": (),
+}
+FEATURE, WIDTHS, METRICS = "width4", (24, 64, 96), ("params", "top1", "miou")  # of nas-bench-mr
+LABELS, TESTED = 300, 200
 
 
 def attributes(options: Any, result: dict[str, Any]) -> None:
@@ -36,6 +46,102 @@ def attributes(options: Any, result: dict[str, Any]) -> None:
                     save(options.out, result)
                     print(key, rows[key], flush=True)
     _print(rows)
+
+
+def attribute_recipes(options: Any, result: dict[str, Any]) -> None:
+    """The recipes, where some or all types that were never measured alone have no uniform row either."""
+    rows = result.setdefault("attribute_recipes", {})
+    for table, types in KEPT.items():
+        for way, names in WAYS.items():
+            key = f"{table}; {way}"
+            if key not in rows:
+                data = read(Path(options.data) / "gguf-singles" / MODELS[0], names)
+                kept = [
+                    n
+                    for n, id in enumerate(data.table.ids)
+                    if not n or types is None or not id.startswith("uniform") or _type_of(id) in types
+                ]
+                found = fit(data.table.select(kept), ["ppl"], baselines=False)
+                value, std = found.targets[0].scorer.predict(data.recipes)
+                rows[key] = of_recipes(value, std, data.perplexity) | {
+                    "interpolated": sorted({str(c.choice) for c in found.targets[0].scorer.interpolated})
+                }
+                save(options.out, result)
+    header = ["rows", "attributes", "SRCC", "median error", "largest", "in 90 % intervals"]
+    lines = [
+        [
+            *key.split("; "),
+            f"{r['srcc']:.3f}",
+            f"{r['error']:.1%}",
+            f"{r['largest']:.0%}",
+            f"{r['inside']} of {r['tested']}",
+        ]
+        for key, r in rows.items()
+    ]
+    print(markdown(header, lines))
+
+
+def attribute_widths(options: Any, result: dict[str, Any]) -> None:
+    """An ordinary table: a width, given as text, that no row has."""
+    rows = result.setdefault("attribute_widths", {})
+    table = read_table(options.data, "nas-bench-mr")
+    for width in WIDTHS:
+        for metric in METRICS:
+            for way in ("none", "width"):
+                key = f"{width}; {metric}; {way}"
+                if key not in rows:
+                    rows[key] = _without_width(as_texts(table, way == "width"), f"w{width}", metric)
+                    save(options.out, result)
+                    print(key, rows[key], flush=True)
+    lines = []
+    for metric in METRICS:
+        for way in ("none", "width"):
+            own = [rows[f"{width}; {metric}; {way}"] for width in WIDTHS]
+            means = [
+                float(np.mean([r[key] for r in own])) for key in ("srcc", "error", "bias", "inside", "std")
+            ]
+            lines.append([metric, way, *(f"{mean:.3f}" for mean in means)])
+    header = ["metric", "attribute", "SRCC", "median error", "size of mean error", "in 90 %", "deviation"]
+    print(markdown(header, lines))
+
+
+def as_texts(table: Table, attribute: bool) -> Table:
+    """The table with widths of the last branch as texts."""
+    data = space_to_dict(table.space)
+    stage = next(one for one in data["stages"] if FEATURE in one["features"])
+    widths = stage["features"][FEATURE]
+    stage["features"][FEATURE] = [f"w{width}" for width in widths]
+    if attribute:
+        data["attributes"] = {FEATURE: {"width": {f"w{width}": width for width in widths}}}
+    space = space_from_dict(data)
+    u = space.stage_index(stage["name"])
+    f = [feature.name for feature in space.stages[u].features].index(FEATURE)
+    texts = tuple(
+        a.replace(u, tuple((*layer[:f], f"w{layer[f]}", *layer[f + 1 :]) for layer in a.modules[u]))
+        for a in table.architectures
+    )
+    return Table(space, table.ids, texts, table.columns)
+
+
+def _without_width(table: Table, held: str, metric: str) -> dict[str, float]:
+    """Errors in deviations of the metric on rows with a choice, from rows without it."""
+    known = ~np.isnan(table.columns[metric])
+    has = np.array(
+        [any(held in layer for module in a.modules for layer in module) for a in table.architectures]
+    )
+    learnt = np.random.default_rng(0).permutation(np.flatnonzero(known & ~has))[:LABELS]
+    tested = np.flatnonzero(known & has)[:TESTED]
+    found = fit(table.select(np.sort(learnt).tolist()), [f"+{metric}"], baselines=False).targets[0].scorer
+    value, std, _ = found.predict_and_flag([table.architectures[i] for i in tested])
+    true, scale = table.columns[metric][tested], float(table.columns[metric][known].std())
+    return {
+        "rows": len(tested),
+        "srcc": float(spearmanr(value, true).statistic),
+        "error": float(np.median(np.abs(value - true))) / scale,
+        "bias": abs(float(np.mean(value - true))) / scale,
+        "inside": float(np.mean(np.abs(value - true) <= DEVIATIONS * std)),
+        "std": float(np.mean(std)) / scale,
+    }
 
 
 def _type_of(id: str) -> str:

@@ -33,7 +33,7 @@ def quantised(options: Any, result: dict[str, Any]) -> None:
             found = fit(data.table, ["ppl"], recipe=recipe(method), baselines=False)
             spent = time.perf_counter() - began, time.process_time() - cpu
             value, std = found.targets[0].scorer.predict(data.recipes)
-            rows[method] = _of_recipes(value, std, data.perplexity) | {
+            rows[method] = of_recipes(value, std, data.perplexity) | {
                 "seconds": spent[0],
                 "cpu": spent[1],
                 "verdict": found.targets[0].trust.verdict,
@@ -58,7 +58,7 @@ def quantised(options: Any, result: dict[str, Any]) -> None:
     )
 
 
-def _of_recipes(value: np.ndarray, std: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+def of_recipes(value: np.ndarray, std: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Order and errors; the factor is from the two recipes whose predictions are surest, all others are tested."""
     order = np.argsort(std / value, kind="stable")
     fitted, rest = order[:2], order[2:]

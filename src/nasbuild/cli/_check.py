@@ -22,7 +22,10 @@ from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.space import Architecture, Feature, Space
-    from nasbuild.table import Table
+    from nasbuild.table import Table, UnseenChoice
+
+
+_NAMED_ATTRIBUTES = 6
 
 
 def check(
@@ -94,6 +97,9 @@ def check(
     if definition.reference is not None:
         result["reference"] = reference_record(definition, definition.reference)
         out.line(f"\nreference: {_reference_text(result['reference'])}")
+    if definition.attributes:
+        result["attributes"] = _attribute_rows(definition)
+        out.line(f"\nattributes of choices: {_attributes_text(result['attributes'])}")
     if definition.costs:
         result["costs"] = _cost_rows(definition, table)
         _print_costs(out, result["costs"])
@@ -139,6 +145,36 @@ def _reference_text(record: dict[str, Any]) -> str:
     if "stages" in record:
         return f"an architecture of {len(record['stages'])} stages"
     return _few([f"{name} {choice}," for name, choice in record.items()], 20).rstrip(",")
+
+
+def _attribute_rows(space: Space) -> list[dict[str, Any]]:
+    """Returns each attribute of each feature, with the range of its numbers."""
+    import numpy as np
+
+    from nasbuild.space import choice_attributes, features_by_name
+
+    return [
+        {
+            "feature": feature,
+            "attribute": name,
+            "choices": int((~np.isnan(values)).sum()),
+            "minimum": float(np.nanmin(values)),
+            "maximum": float(np.nanmax(values)),
+        }
+        for feature in features_by_name(space.stages)
+        for name, values in choice_attributes(space, feature).items()
+    ]
+
+
+def _attributes_text(rows: Sequence[dict[str, Any]]) -> str:
+    """The attributes in words, of many features the first ones."""
+    parts = [
+        f"{row['attribute']} of {row['feature']} ({row['choices']:,} choices, {number(row['minimum'])} to "
+        f"{number(row['maximum'])})"
+        for row in rows
+    ]
+    more = [f"and {len(parts) - _NAMED_ATTRIBUTES} more"] if len(parts) > _NAMED_ATTRIBUTES else []
+    return ", ".join(parts[:_NAMED_ATTRIBUTES] + more)
 
 
 def _few(values: Sequence[object], most: int = 40) -> str:
@@ -226,9 +262,19 @@ def _table_summary(table: Table) -> dict[str, Any]:
         )
     notes = [{"kind": n.kind, "text": n.text, "rows": list(n.rows)} for n in table.notes]
     unseen = unseen_choices(table.space, table.architectures)
-    if unseen:
-        text = f"{unseen_text(table.space, unseen, 'row')} A fit of this table can't estimate their effect."
-        notes.append({"kind": "unseen", "text": text, "rows": []})
+    told: set[UnseenChoice] = set()
+    if unseen and table.space.attributes:
+        from nasbuild.predictor import interpolated_choices
+
+        told = set(interpolated_choices(table.space, unseen, table.architectures))
+    for some, what in (
+        ([one for one in unseen if one not in told], "A fit of this table can't estimate their effect."),
+        ([one for one in unseen if one in told], "A fit predicts their effect from their attributes."),
+    ):
+        if some:
+            notes.append(
+                {"kind": "unseen", "text": f"{unseen_text(table.space, some, 'row')} {what}", "rows": []}
+            )
     return {
         "rows": len(table),
         "metrics": metrics,

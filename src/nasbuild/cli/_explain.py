@@ -13,8 +13,10 @@ LEVEL_STYLES = {"high": "green", "fair": "yellow"}
 """Style of a verdict by trust level; other levels are red."""
 _FEW_STAGES = 4
 _MANY_STAGES = 16
-_SHOWN_STAGES, _SHOWN_EFFECTS = 4, 6  # of many, so that all fits in 60 lines
-_FIRST_CHOICES, _LAST_CHOICES = 5, 3
+_SHOWN_STAGES, _SHOWN_EFFECTS = 2, 4  # of many, so that all fits in 60 lines
+_SHOWN_CHOICES = {1: (3, 2), 2: (2, 1)}  # the first and the last ones of each feature, by the number of features
+_FEWEST_CHOICES = (1, 1)
+_SHOWN_FEATURES = 3  # where there are more than that
 _SCORES = {
     "network": "eq. 5, in the target's unit",
     "additive": "share of the prediction, in the target's unit",
@@ -43,7 +45,7 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
         for step in target["next"]:
             print_step(out, step)
     many = any(len(target["stages"]) > _MANY_STAGES for target in data["targets"])
-    words = ("SRCC", "±", "tied") if many else ("SRCC", "hop", "module", "score", "prediction", "±", "tied")
+    words = ("SRCC", "tied") if many else ("SRCC", "hop", "module", "score", "prediction", "±", "tied")
     print_words(out, *words)
 
 
@@ -105,12 +107,13 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
         }[measure]
     )
     rows = []
-    few = len(target["stages"]) <= _MANY_STAGES
-    for f in target["features"]:
-        left_out = len(f["choices"]) - _FIRST_CHOICES - _LAST_CHOICES
+    few, features = len(target["stages"]) <= _MANY_STAGES, target["features"]
+    first, last = _SHOWN_CHOICES.get(len(features), _FEWEST_CHOICES)
+    for f in features if few else features[:_SHOWN_FEATURES]:
+        left_out = len(f["choices"]) - first - last
         for n, c in enumerate(f["choices"]):
-            if not few and left_out > 1 and _FIRST_CHOICES <= n < _FIRST_CHOICES + left_out:
-                if n == _FIRST_CHOICES:
+            if not few and left_out > 1 and first <= n < first + left_out:
+                if n == first:
                     rows.append(["", f"({left_out} more)", "", "", ""])
                 continue
             spread = scale.deviation(c["effect_std"]) if c["member_effects"] else "-"
@@ -119,6 +122,8 @@ def print_features(out: Output, target: dict[str, Any]) -> None:
                 effect, spread = _signed(c["effect"]), number(c["effect_std"]) if c["effect_std"] else "0"
             name = f["feature"] if n == 0 else ""
             rows.append([name, choice_text(c["choice"]), effect, spread, f"{c['nodes']:,}"])
+    if not few and len(features) > _SHOWN_FEATURES:
+        rows.append([f"({len(features) - _SHOWN_FEATURES} more)", "", "", "", ""])
     header = scale.named("importance" if measure == "importance" else "effect") if not apart else "effect"
     out.table(["feature", "choice", header, "std", "layers in table"], rows, right=[2, 3, 4])
 
@@ -187,7 +192,9 @@ def print_modules(out: Output, target: dict[str, Any]) -> None:
 
 
 def _range(stage: dict[str, Any]) -> float:
-    """By how much the scores of a stage's modules differ."""
+    """By how much the scores of a stage's modules differ; 0 where rows have only one."""
+    if not stage["best"] or not stage["worst"]:
+        return 0.0
     return abs(stage["best"][0]["score"] - stage["worst"][0]["score"])
 
 

@@ -29,6 +29,7 @@ from nasbuild.cli._json_records import (
     TargetTrust,
 )
 from nasbuild.cli._json_table_records import (
+    AttributeSummary,
     CostComparison,
     Count,
     InferredMetric,
@@ -56,6 +57,8 @@ class CheckOutput(_Output):
     """Declared costs."""
     reference: dict[str, Any] | None = None
     """The reference that the space declares, as in `space.yaml`."""
+    attributes: list[AttributeSummary] = []
+    """Attributes of choices that the space declares."""
     table: TableSummary | None = None
     networks: int | None = None
     """Number of networks, with ``--graphs``."""

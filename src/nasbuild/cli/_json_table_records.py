@@ -79,6 +79,17 @@ class CostComparison(Record):
     largest_difference: float | None = None
 
 
+class AttributeSummary(Record):
+    """Numbers of the choices of a feature."""
+
+    feature: str
+    attribute: str
+    choices: int
+    """How many choices the feature has."""
+    minimum: float
+    maximum: float
+
+
 class MetricSummary(Record):
     """Values of a metric in a table."""
 

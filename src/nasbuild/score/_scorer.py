@@ -140,7 +140,9 @@ class Scorer(ABC):
             for start in range(0, max(len(architectures), 1), _CHUNK)
         ]
         value, std, far = (np.concatenate([part[k] for part in parts]) for k in range(3))
-        far = far | architectures_with_unseen(self.space, self.unseen, architectures)
+        far = far | architectures_with_unseen(
+            self.space, (*self.unseen, *self.interpolated), architectures
+        )
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)

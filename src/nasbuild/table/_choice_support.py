@@ -171,9 +171,14 @@ def unseen_text(space: Space, unseen: Sequence[UnseenChoice], what: str) -> str:
     rows = unseen_to_dicts(space, unseen)
     if not rows:
         return ""
+    if len(rows) > 2 * _NAMED:
+        first = unseen_text(space, unseen[:1], what).rstrip(".")
+        return (
+            f"{first}. The same holds for {len(unseen) - 1:,} other choices of {len(rows):,} features "
+            '(all of them: --json, "unseen").'
+        )
     parts = []
-    named_rows = _NAMED if len(rows) <= 2 * _NAMED else _NAMED // 2
-    for row in rows[:named_rows]:
+    for row in rows[:_NAMED]:
         named = ", ".join(str(c) for c in row["choices"][:_NAMED])
         if len(row["choices"]) > _NAMED:
             named += f" and {len(row['choices']) - _NAMED} more"
@@ -183,8 +188,8 @@ def unseen_text(space: Space, unseen: Sequence[UnseenChoice], what: str) -> str:
             if row["feature"]
             else f"{row['name']} with {named} {layers}"
         )
-    if len(rows) > named_rows:
-        parts.append(f"and {len(rows) - named_rows} other features")
+    if len(rows) > _NAMED:
+        parts.append(f"and {len(rows) - _NAMED} other features")
     return f"No {what} has {'; '.join(parts)}."
 
 

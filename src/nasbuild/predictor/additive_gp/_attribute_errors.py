@@ -87,6 +87,6 @@ class AttributeErrors:
                         found[u][f, c] = numbers.setdefault(key, len(numbers))
         return found
 
-    @property
+    @cached_property
     def _count(self) -> int:
         return 1 + max((int(own.max()) for own in self._columns.values()), default=0)

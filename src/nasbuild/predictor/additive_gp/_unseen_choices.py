@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,29 +43,37 @@ class UnseenChoices:
             found = tuple(one for one in found if not _does_nothing(space, one))
         return cls(space, found)
 
-    def holds(self, stage: int, modules: StageModules) -> np.ndarray:
-        """Which unseen choices each module of a stage has, (modules, found), 0 or 1."""
-        held = np.zeros((modules.count, len(self.found)))
+    @cached_property
+    def _at_stage(self) -> dict[int, list[int]]:
+        """Positions of the choices of each stage that has some."""
+        found: dict[int, list[int]] = {}
         for k, one in enumerate(self.found):
-            if one.stage == stage:
-                for positions, codes in modules.groups:
-                    held[positions, k] = modules_with_unseen(self.space, [one], stage, codes)
+            found.setdefault(one.stage, []).append(k)
+        return found
+
+    def holds(self, stage: int, modules: StageModules) -> np.ndarray:
+        """Which unseen choices of a stage each of its modules has, (modules, unseen choices of the stage), 0 or 1."""
+        own = self._at_stage.get(stage, [])
+        held = np.zeros((modules.count, len(own)))
+        for n, k in enumerate(own):
+            for positions, codes in modules.groups:
+                held[positions, n] = modules_with_unseen(self.space, [self.found[k]], stage, codes)
         return held
 
     def rows(self, groups: Sequence[StageModules]) -> np.ndarray:
         """How often whole architectures have each unseen choice, (architectures, found)."""
         total = np.zeros((len(groups[0].of_architecture), len(self.found)))
-        for u in sorted({one.stage for one in self.found}):
-            total += self.holds(u, groups[u])[groups[u].of_architecture]
+        for u, own in self._at_stage.items():
+            total[:, own] = self.holds(u, groups[u])[groups[u].of_architecture]
         return total
 
     def samples(self, stage: int, modules: StageModules, count: int) -> np.ndarray:
         """Prior samples of the effects on modules, (modules, count); equal for modules that share a choice."""
-        own = [k for k, one in enumerate(self.found) if one.stage == stage]
+        own = self._at_stage.get(stage, [])
         if not own:
             return np.zeros((modules.count, count))
         draws = keyed_normals(hash_key(np.array(own), stage), _SEED, count)
-        return np.sqrt(UNSEEN_VARIANCE) * self.holds(stage, modules)[:, own] @ draws
+        return np.sqrt(UNSEEN_VARIANCE) * self.holds(stage, modules) @ draws
 
 
 def _does_nothing(space: Space, one: UnseenChoice) -> bool:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
     from nasbuild.score.graphs import GraphTargetFit
 
-_MAX_NAMES = 6  # stages named in a sentence
+_MAX_NAMES, _FEW_NAMES = 6, 3  # stages named in a sentence
+_MANY_STAGES = 16  # of which only a few are named
 _AGREEING = 0.9  # share of members that must agree on an order
 
 
@@ -168,7 +169,8 @@ def _strongest_stage(features: dict[str, Any]) -> list[str]:
 
 def _tied_stages(stages: list[dict[str, Any]]) -> list[str]:
     """Names stages whose best module is tied with others."""
-    tied = sorted((s for s in stages if s["n_tied"]), key=lambda s: -s["n_tied"])[:_MAX_NAMES]
+    most = _MAX_NAMES if len(stages) <= _MANY_STAGES else _FEW_NAMES
+    tied = sorted((s for s in stages if s["n_tied"]), key=lambda s: -s["n_tied"])[:most]
     if not tied:
         return []
     if len(tied) == 1:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 3  # best and worst modules
 _PROPOSED = 5  # architectures to evaluate next
 _MOST_NAMES = 8  # of tied stages in a sentence
+_MANY_NAMES, _FEW_NAMES = 16, 3  # of more than so many stages, only a few are named
 _LONGEST_ID = 150  # characters of an architecture that is shown
 _KEPT = 25  # modules per stage of a reduced space, as in the paper
 
@@ -73,7 +74,8 @@ def _proposals(fit: Fit, target_fit: TargetFit, tied: list[str]) -> list[dict[st
     if not found:
         return []
     if len(tied) > _MOST_NAMES:
-        tied = [*tied[: _MOST_NAMES - 1], f"{len(tied) - _MOST_NAMES + 1} other stages"]
+        named = _MOST_NAMES - 1 if len(tied) <= _MANY_NAMES else _FEW_NAMES
+        tied = [*tied[:named], f"{len(tied) - named} other stages"]
     names = f"{', '.join(tied[:-1])} and {tied[-1]}" if len(tied) > 1 else tied[0]
     ids = [architecture_id(fit.space, one.architecture) for one in found]
     # Nobody reads a hundred choices in a row; the command writes them.

@@ -12,10 +12,12 @@ from nasbuild.report.data._next_steps import PLACE, fit_command, target_option
 from nasbuild.report.data._number_format import correlation, percent
 from nasbuild.report.data._recipe_kind import kind_of, title_of
 from nasbuild.report.data._suspect_labels import suspect_data, suspect_steps, suspect_text
+from nasbuild.space import choice_attributes
 from nasbuild.table import ReferenceChanges, unseen_text, unseen_to_dicts
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Fit, TargetFit, Trust
+    from nasbuild.space import Space
 
 _BEYOND_SHARE = 0.05  # share of random architectures beyond the labels that is worth a remark
 _BEYOND_SIGNIFICANCE = 0.01  # probability of a larger share by chance
@@ -101,7 +103,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
             *suspect_steps(suspects),
             *_by_baseline(fit, target_fit),
             *_by_level(fit, target_fit),
-            *_by_unseen(fit, trust),
+            *_by_unseen(fit, target_fit),
             *_by_rare(fit, rare),
         ],
     }
@@ -219,15 +221,34 @@ def _suggested_bounds(fit: Fit) -> str:
     return ""
 
 
-def _by_unseen(fit: Fit, trust: Trust) -> list[dict[str, str]]:
-    text = unseen_text(fit.space, trust.unseen, "labelled architecture")
+def _by_unseen(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
+    found = []
+    if text := unseen_text(fit.space, target_fit.trust.unseen, "labelled architecture"):
+        text += (
+            " They are not used in built architectures (unless --unseen is given), and predictions with them are "
+            "marked: evaluate a few architectures with them."
+        )
+        found.append({"kind": "unseen", "text": text})
+    if text := _interpolated_text(fit.space, target_fit):
+        found.append({"kind": "unseen", "text": text})
+    return found
+
+
+def _interpolated_text(space: Space, target_fit: TargetFit) -> str:
+    """Says which choices without rows are predicted from their attributes; empty if there are none."""
+    told = target_fit.scorer.interpolated
+    text = unseen_text(space, told, "labelled architecture")
     if not text:
-        return []
-    text += (
-        " They are not used in built architectures (unless --unseen is given), and predictions with them are marked: "
-        "evaluate a few architectures with them."
+        return ""
+    names = dict.fromkeys(
+        attribute
+        for name in dict.fromkeys(str(one.feature) for one in told)
+        for attribute in choice_attributes(space, name)
     )
-    return [{"kind": "unseen", "text": text}]
+    return (
+        f"{text} Their attributes ({', '.join(names)}) lie between those of choices with rows, so their effects are "
+        "predicted from these, with wider intervals. They may be built: evaluate a few architectures with them."
+    )
 
 
 def _by_rare(fit: Fit, rare: dict[int, list[int]]) -> list[dict[str, str]]:
