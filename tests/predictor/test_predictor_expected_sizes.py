@@ -60,7 +60,8 @@ UNIFORM = [made(dict.fromkeys(PARTS, t)) for t in ("q5", "q6")]
 def sizes(rows: list[Architecture], labels: np.ndarray):
     changes = ReferenceChanges.of(SPACE, rows)
     assert changes is not None
-    return expected_sizes(SPACE, rows, labels, changes, large_labels(labels, 0))
+    found = expected_sizes(SPACE, rows, labels, changes, large_labels(labels, 0))
+    return None if found is None else found.sizes
 
 
 def size_of(found, part: tuple[int, int], choice: str) -> float:
