@@ -19,6 +19,7 @@ import numpy as np
 from _attribute_parts import attribute_recipes, attribute_widths, attributes
 from _common import arguments, markdown, resume, save
 from _single_parts import budgets, depth, large, quantised, third
+from _single_proxy import proxy
 from nasbuild.bench import read
 from nasbuild.score import fit, interactions
 from nasbuild.space import Architecture, Space, changed_sample, space_from_dict
@@ -164,6 +165,7 @@ PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "third": third,
     "depth": depth,
     "large": large,
+    "proxy": proxy,
     "attributes": attributes,
     "attribute-recipes": attribute_recipes,
     "attribute-widths": attribute_widths,

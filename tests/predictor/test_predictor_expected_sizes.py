@@ -172,7 +172,9 @@ def test_single_changes_that_improve_on_an_optimum_have_no_effect(mixed):
     found = fit_additive_gp(SPACE, rows, better, AdditiveRecipe(samples=4), sign=-1)
     alone = [made({part: choice}) for part in PARTS for choice in TYPES[1:]]
     assert found.predict(alone)[0].min() > 5.0 - 1e-4
-    assert found.predict([rows[2]])[0] == pytest.approx(5.0, abs=1e-4)
+    # Each part suffers as before, by its other type: half of the loss that is expected is left.
+    usual = total(rows[2]) - 5.0
+    assert found.predict([rows[2]])[0] - 5.0 == pytest.approx(usual / 2, rel=0.3)
     kept = fit_additive_gp(SPACE, rows, better, AdditiveRecipe(samples=4)).predict([rows[2], rows[9]])[0]
     assert kept == pytest.approx(better[[2, 9]], abs=1e-4)  # in which direction labels are better is unknown
 

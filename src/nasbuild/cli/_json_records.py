@@ -63,6 +63,8 @@ class ProxyWorth(Record):
     """Number of its labels."""
     alone: int
     """Number of these in rows without a label of the target."""
+    single_changes: int
+    """In a table of single changes, how many were held out in the target's metric only; else 0."""
     fitted: int
     """Number of these that were learnt from."""
     correlation: float | None

@@ -35,13 +35,14 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
 from nasbuild.predictor.additive_gp._fit_proxy import fit_with_proxy
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
-from nasbuild.predictor.additive_gp._improving_changes import count_improving_changes
+from nasbuild.predictor.additive_gp._improving_changes import count_improving_changes, improving_changes
 from nasbuild.predictor.additive_gp._interpolated_choices import interpolated_choices
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._pair_columns import PartChoice
 from nasbuild.predictor.additive_gp._pair_effects import PairEffect, PairEffects, pair_effects
+from nasbuild.predictor.additive_gp._proxy_sizes import LEAST_BOTH, proxy_changes
 from nasbuild.predictor.additive_gp._ruined_rows import RUINED, ruined_rows
-from nasbuild.predictor.additive_gp._single_changes import single_changes
+from nasbuild.predictor.additive_gp._single_changes import LEAST_SINGLES, single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._convolution import Convolution, convolution
 from nasbuild.predictor.gnn._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted_mean_std
@@ -55,6 +56,8 @@ from nasbuild.predictor.gnn._soft_rank import soft_rank
 
 __all__ = [
     "KINDS",
+    "LEAST_BOTH",
+    "LEAST_SINGLES",
     "RECIPES",
     "RUINED",
     "AdditiveGP",
@@ -90,6 +93,7 @@ __all__ = [
     "fit_ensembles",
     "fit_member",
     "fit_with_proxy",
+    "improving_changes",
     "interpolated_choices",
     "last_node_norms",
     "one_thread",
@@ -98,6 +102,7 @@ __all__ = [
     "pearson",
     "plan_splits",
     "predict_combinations",
+    "proxy_changes",
     "recipe",
     "recipe_from_dict",
     "recipe_kind",

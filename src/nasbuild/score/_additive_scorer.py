@@ -71,7 +71,8 @@ class AdditiveScorer(Scorer):
     @cached_property
     def unseen(self) -> tuple[UnseenChoice, ...]:
         """Choices and depths that no architecture learnt from has, less `interpolated`; those of a proxy's rows are known."""
-        return tuple(one for one in self._without_rows if one not in set(self.interpolated))
+        told = set(self.interpolated)
+        return tuple(one for one in self._without_rows if one not in told)
 
     @cached_property
     def interpolated(self) -> tuple[UnseenChoice, ...]:
@@ -83,7 +84,8 @@ class AdditiveScorer(Scorer):
 
     @property
     def _known(self) -> tuple[Architecture, ...]:
-        return self.architectures if self.gp.proxy is None else (*self.architectures, *self.gp.architectures)
+        of_proxy = self.gp.measured if self.gp.proxy is None else self.gp.architectures
+        return (*self.architectures, *of_proxy)
 
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.gp.score(stage, codes)
@@ -219,6 +221,7 @@ def fit_additive_with_proxy(
     *,
     seed: int = 0,
     noise: np.ndarray | None = None,
+    sign: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """As `fit_additive`, learnt from a proxy as well. The labels of the proxy of held-out rows are held out, too.
@@ -236,13 +239,21 @@ def fit_additive_with_proxy(
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
         every = proxy.architectures, proxy.labels
-        gp = fit_with_proxy(space, architectures, labels, every, recipe, seed=seed, noise=noise)
+        of_singles = single_changes(space, architectures) is not None
+        if of_singles:
+            gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed, sign=sign, proxy=every)
+        else:
+            gp = fit_with_proxy(space, architectures, labels, every, recipe, seed=seed, noise=noise)
         step_done()
 
         def without(train: np.ndarray, held: list[Architecture]) -> AdditiveGP:
             known = proxy.without(held)
             rows, cheap = [architectures[i] for i in train], (known.architectures, known.labels)
             distinct = _made_distinct(labels, train)
+            if of_singles:
+                return fit_additive_gp(
+                    space, rows, distinct, of_fold, seed=seed, like=gp, sign=sign, proxy=cheap
+                )
             return fit_with_proxy(
                 space, rows, distinct, cheap, of_fold, seed=seed, like=gp, noise=_some(noise, train)
             )

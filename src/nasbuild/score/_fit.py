@@ -13,13 +13,14 @@ from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import RECIPES, AdditiveRecipe, AnyRecipe, count_improving_changes, one_thread
 from nasbuild.score._any_fit import ByTarget, range_text, short
 from nasbuild.score._better_part import better_parts
+from nasbuild.score._check_proxies import check_proxies
 from nasbuild.score._failures import Failures
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
 from nasbuild.score._known_noise import known_noise
 from nasbuild.score._pair_order import pair_order
-from nasbuild.score._proxy import proxy_labels, refuse_proxies
+from nasbuild.score._proxy import proxy_labels
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._seen_modules import seen_modules
 from nasbuild.score._share_beyond_table import share_beyond
@@ -301,8 +302,7 @@ def fit(
     architectures = [tuple(table.architectures[i] for i in label.rows) for label in found]
     problems = [(some, label.values) for some, label in zip(architectures, found, strict=True)]
     cheap = proxy_labels(proxies, table, found)
-    if cheap:
-        refuse_proxies(recipe, space, [*architectures, *(proxy.architectures for proxy in cheap)])
+    check_proxies(recipe, space, architectures, cheap)
     fitted = fit_scorers(
         space,
         problems,

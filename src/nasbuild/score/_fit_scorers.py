@@ -26,6 +26,7 @@ from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._held_out import HeldOut, evidence_of
 from nasbuild.score._pair_order import pair_order
 from nasbuild.score._proxy import ProxyLabels, ProxyWorth, with_best_used, worth_of
+from nasbuild.score._proxy_of_singles import worth_of_singles
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
@@ -139,14 +140,19 @@ def _fit_additive(
         space, *problem, recipe, seed=seed, noise=noise, sign=sign, step_done=step_done
     )
     tried = [
-        fit_additive_with_proxy(space, *problem, proxy, recipe, seed=seed, noise=noise, step_done=step_done)
+        fit_additive_with_proxy(
+            space, *problem, proxy, recipe, seed=seed, noise=noise, sign=sign, step_done=step_done
+        )
         for proxy in proxies
     ]
     worth = []
     for proxy, (linked, of_proxy) in zip(proxies, tried, strict=True):
         link = linked.gp.proxy
-        assert link is not None
-        worth.append(worth_of(proxy, problem, of_proxy, parts, fitted=link.count, evidence=link.evidence))
+        if link is None:
+            gps = linked.gp, scorer.gp
+            worth.append(worth_of_singles(space, problem, proxy, gps, recipe, seed=seed, sign=sign))
+        else:
+            worth.append(worth_of(proxy, problem, of_proxy, parts, fitted=link.count, evidence=link.evidence))
     worth = with_best_used(worth)
     best = next((found for found, one in zip(tried, worth, strict=True) if one.used), (scorer, parts))
     return Fitted(*best, worth)

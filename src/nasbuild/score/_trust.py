@@ -138,7 +138,7 @@ def measure_trust(
     Parameters
     ----------
     improving
-        Number of single changes that improve on the reference and count as changes without effect.
+        Number of single changes that improve on the reference, which are not believed.
 
     Examples
     --------
@@ -266,7 +266,10 @@ def _improving_text(count: int) -> str:
     """The single changes that improve on the reference; empty if there are none."""
     if not count:
         return ""
-    return f", but {count} that improve{'s' if count == 1 else ''} on the reference as no effect (such gains seldom add up)"
+    return (
+        f", but {count} that improve{'s' if count == 1 else ''} on the reference as half the loss expected of such changes "
+        "(gains seldom add up)"
+    )
 
 
 def _ruined_text(count: int) -> str:

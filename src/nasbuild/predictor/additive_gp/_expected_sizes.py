@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nasbuild.predictor.additive_gp._attribute_numbers import LEAST_KNOWN, numbers_from_attributes
+from nasbuild.predictor.additive_gp._proxy_sizes import ProxySize
 from nasbuild.predictor.additive_gp._single_parts import choices_shape
 from nasbuild.predictor.additive_gp._stage_kinds import stage_kinds
 from nasbuild.predictor.additive_gp._vocabularies import vocabularies
@@ -56,6 +57,7 @@ def expected_sizes(
     labels: np.ndarray,
     changes: ReferenceChanges,
     ruined: np.ndarray,
+    beside: Sequence[ProxySize] = (),
 ) -> ExpectedSizes | None:
     """Expected size of the effect of every choice at every part of the reference, in the label's unit.
 
@@ -71,10 +73,13 @@ def expected_sizes(
         Of these architectures; its ``row`` is the measured reference.
     ruined
         Which rows are ruined, (rows,). A single change that ruins the network keeps its own size.
+    beside
+        What a proxy says of single changes (`proxy_sizes`). They have its sizes.
 
     Returns
     -------
-    None where no feature has rows with two choices beside that of the reference: then there is nothing to multiply.
+    None without a proxy where no feature has rows with two choices beside that of the reference: then there is nothing to
+    multiply.
     """
     excess = np.abs(labels - labels[changes.row])
     named = vocabularies(space)
@@ -88,8 +93,13 @@ def expected_sizes(
         if len(row) == 1
         for part, choice in row.items()
     ]
+    measured = {effect[:2] for effect in single}
+    by_proxy = {(one.part, _choice(space, named, one.architecture, one.part)): one for one in beside}
+    single += [
+        _Effect(*both, one.size) for both, one in by_proxy.items() if not one.ruined and both not in measured
+    ]
     choices = {choice for row in rows for choice in row.values() if choice[0] != _DEPTH}
-    if len(choices) == len({name for name, _ in choices}):
+    if not by_proxy and len(choices) == len({name for name, _ in choices}):
         return None
     of_part, of_choice = _median_polish(single)
     if not of_part:
@@ -117,8 +127,11 @@ def expected_sizes(
     }
 
     def size(part: Part, choice: _Choice) -> float:
-        product = float(np.exp(part_number(part) + of_choice.get(choice, usual(choice))))
-        return ruinous.get((part, choice), product)
+        if (part, choice) in ruinous:
+            return ruinous[part, choice]
+        if (part, choice) in by_proxy:
+            return by_proxy[part, choice].size
+        return float(np.exp(part_number(part) + of_choice.get(choice, usual(choice))))
 
     def deviation(_: Part, choice: _Choice) -> float:
         return from_attributes.get(choice, (0.0, 0.0))[1]

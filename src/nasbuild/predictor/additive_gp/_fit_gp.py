@@ -15,7 +15,7 @@ from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._distance_blend import blended
 from nasbuild.predictor.additive_gp._expected_sizes import expected_sizes
 from nasbuild.predictor.additive_gp._fit_singles import SinglesFit, fit_singles
-from nasbuild.predictor.additive_gp._improving_changes import improving_changes
+from nasbuild.predictor.additive_gp._improving_changes import believed_labels, improving_changes
 from nasbuild.predictor.additive_gp._interaction_kernels import (
     InteractionKernels,
     Variances,
@@ -27,6 +27,7 @@ from nasbuild.predictor.additive_gp._interaction_kernels import (
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import maximise_evidence
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
+from nasbuild.predictor.additive_gp._proxy_sizes import proxy_sizes
 from nasbuild.predictor.additive_gp._ruined_rows import own_scale, rows_with_ruinous_change, ruined_rows
 from nasbuild.predictor.additive_gp._single_changes import rows_informative_of_scale, single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -58,6 +59,7 @@ def fit_additive_gp(
     like: AdditiveGP | None = None,
     noise: np.ndarray | None = None,
     sign: int = 0,
+    proxy: tuple[Sequence[Architecture], np.ndarray] | None = None,
 ) -> AdditiveGP:
     """Fit on architectures and labels (architectures,), which must not all be equal.
 
@@ -81,7 +83,10 @@ def fit_additive_gp(
         the common noise, which is found. Tables of single changes don't use it.
     sign
         1 if high labels are better, -1 if low ones are, 0 if unknown. Single changes that improve on a reference which others
-        make worse then have no effect (`improving_changes`).
+        make worse then have a small loss (`believed_labels`).
+    proxy
+        Architectures and labels of a cheap metric, for a table of single changes: its effects say how large those of the labels
+        are to be expected (`proxy_sizes`). Other tables have `fit_with_proxy`.
 
     Examples
     --------
@@ -92,7 +97,7 @@ def fit_additive_gp(
     """
     changes = single_changes(space, architectures) if like is None or like.joint is not None else None
     if changes is not None:
-        return _of_singles(space, architectures, labels, changes, recipe, seed, like, sign)
+        return _of_singles(space, architectures, labels, changes, recipe, seed, like, sign, proxy)
     if like is not None:
         power, passing = like.warp.power, like.passing
     rng = np.random.default_rng(seed)
@@ -204,6 +209,7 @@ def _of_singles(
     seed: int,
     like: AdditiveGP | None,
     sign: int,
+    proxy: tuple[Sequence[Architecture], np.ndarray] | None,
 ) -> AdditiveGP:
     """The process of a table of single changes and joint rows."""
     assert changes.row is not None
@@ -213,7 +219,18 @@ def _of_singles(
     improving = improving_changes(labels, changes, ruined, sign)
     labels = np.where(improving, labels[changes.row], labels)
     own = own_scale(labels, changes.row, single, ruined) if like is None else like.warp
-    sizes = None if passing else expected_sizes(space, architectures, own.forward(labels), changes, ruined)
+    beside = (
+        []
+        if proxy is None or passing
+        else proxy_sizes(space, architectures, labels, changes, ruined, proxy, own)
+    )
+    sizes = (
+        None
+        if passing
+        else expected_sizes(space, architectures, own.forward(labels), changes, ruined, beside)
+    )
+    expected = None if sizes is None else sizes.sizes
+    labels = believed_labels(space, architectures, labels, changes, improving, own, expected, sign)
     # Single changes come first. Joint rows that are ruined, or have a change that ruins the network alone, tell nothing.
     told = ~single & ~ruined & ~rows_with_ruinous_change(space, architectures, changes, ruined)
     joint = rng.permutation(np.flatnonzero(told))
@@ -228,12 +245,13 @@ def _of_singles(
         recipe,
         passing,
         own=replace(own, low=float(labels.min()), high=float(labels.max())),
-        sizes=None if sizes is None else sizes.sizes,
+        sizes=expected,
         ruined=ruined[rows],
         seed=seed,
         warp=None if like is None else like.warp,
     )
-    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
+    measured = tuple(one.architecture for one in beside)
+    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing, measured=measured)
     nothing = Interaction(np.zeros(len(found.theta)), (), (), 0.0)
     variances = Variances(found.theta, nothing, 0.0, found.noise)
     deviations = None if sizes is None else sizes.deviations
@@ -258,6 +276,7 @@ class _Learnt:
     warp: Warp
     passing: bool = False
     known: np.ndarray | None = None
+    measured: tuple[Architecture, ...] = ()
 
 
 def _posterior(
@@ -336,6 +355,7 @@ def _posterior(
         sizes=None if single is None else single.sizes,
         deviations=deviations,
         known=learnt.known,
+        measured=learnt.measured,
     )
     return process.of_rows(table, factor)
 

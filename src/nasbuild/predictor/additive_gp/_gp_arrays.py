@@ -13,7 +13,9 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._design_matrix import Term
 from nasbuild.predictor.additive_gp._joint_kernel import NAMES, JointKernel
 from nasbuild.predictor.additive_gp._proxy_link import ProxyLink, proxy_arrays, proxy_from_arrays
+from nasbuild.predictor.additive_gp._proxy_sizes import proxy_changes
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
+from nasbuild.predictor.additive_gp._single_changes import single_changes
 from nasbuild.predictor.additive_gp._single_parts import choices_shape
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.space import Architecture, Space
@@ -90,7 +92,8 @@ def additive_gp_from_arrays(
         rows = arrays["rows"]
         real, whole = np.dtype(np.float64), np.dtype(np.int64)
         _require(rows, (None,), whole)
-        link, known = proxy_from_arrays(arrays, proxy, count), arrays.get("known")
+        of_singles = "joint" in arrays
+        link, known = proxy_from_arrays(arrays, None if of_singles else proxy, count), arrays.get("known")
         if known is not None:
             _require(known, (len(rows),), real)
             if known.min() < 0:
@@ -191,9 +194,23 @@ def additive_gp_from_arrays(
         sizes=sizes,
         deviations=deviations,
         proxy=link,
+        measured=_measured(space, architectures, proxy) if of_singles else (),
         known=known,
         **plain,
     )
+
+
+def _measured(
+    space: Space,
+    architectures: Sequence[Architecture],
+    proxy: tuple[Sequence[Architecture], np.ndarray] | None,
+) -> tuple[Architecture, ...]:
+    """Single changes that a proxy has measured, in a table of single changes."""
+    changes = single_changes(space, architectures)
+    if changes is None or proxy is None:
+        return ()
+    counts = proxy_changes(space, changes.reference, proxy[0]).counts
+    return tuple(proxy[0][i] for i in np.flatnonzero(counts == 1).tolist())
 
 
 def _known_arrays(known: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -64,6 +64,8 @@ class ModuleShares:
     proxy
         The link to a cheap metric, if one is learnt from as well. ``architectures`` and ``alpha`` then begin with its
         rows; everything else is the target's.
+    measured
+        Single changes that a proxy has measured and whose effects it tells (`proxy_sizes`).
     known
         Known noise of each row of the target on the warped scale, beside the common noise, (rows,); None where there is none.
     """
@@ -90,6 +92,7 @@ class ModuleShares:
     sizes: tuple[np.ndarray, ...] | None = None
     deviations: tuple[np.ndarray, ...] | None = None
     proxy: ProxyLink | None = None
+    measured: tuple[Architecture, ...] = ()
     known: np.ndarray | None = None
 
     @property
@@ -166,7 +169,7 @@ class ModuleShares:
     @cached_property
     def unseen(self) -> UnseenChoices:
         """Choices and depths that no architecture learnt from has, and no attribute tells of."""
-        return UnseenChoices.of(self.space, self.architectures, self.passing)
+        return UnseenChoices.of(self.space, (*self.architectures, *self.measured), self.passing)
 
     @cached_property
     def attribute_errors(self) -> AttributeErrors | None:

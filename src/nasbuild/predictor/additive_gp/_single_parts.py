@@ -10,7 +10,8 @@ from scipy.sparse import csr_matrix
 
 from nasbuild.predictor.additive_gp._design_matrix import Design, grouped_entries, scaled_rows
 from nasbuild.predictor.additive_gp._terms import Terms
-from nasbuild.space import Stage, changed_codes, group_codes
+from nasbuild.space import Architecture, Space, Stage, changed_codes, group_codes
+from nasbuild.table import Part
 
 _FLOOR = 0.02  # of the median effect, below which an effect is as likely as this to interact
 
@@ -57,6 +58,17 @@ def choices_shape(stage: Stage) -> tuple[int, int, int]:
     """
     choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
     return 1 + max(stage.depths), max(len(stage.features), 1), choices
+
+
+def size_of(
+    space: Space, sizes: Sequence[np.ndarray], architecture: Architecture, part: Part
+) -> float:
+    """The entry of a part's choice in arrays of `choices_shape`, one for each stage."""
+    stage, module = space.stages[part.stage], architecture.modules[part.stage]
+    if part.layer is None or part.feature is None:
+        return float(sizes[part.stage][0, 0, stage.depths.index(len(module))])
+    f = [feature.name for feature in stage.features].index(part.feature)
+    return float(sizes[part.stage][1 + part.layer, f, stage.features[f].index(module[part.layer][f])])
 
 
 def effect_tables(parts: Sequence[SingleParts], weights: np.ndarray) -> tuple[np.ndarray, ...]:

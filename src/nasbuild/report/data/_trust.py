@@ -81,6 +81,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
                 "used": one.used,
                 "labels": one.labels,
                 "alone": one.alone,
+                "single_changes": one.single_changes,
                 "fitted": one.fitted,
                 "correlation": one.correlation,
                 "nats": one.nats,
