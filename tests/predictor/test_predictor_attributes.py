@@ -210,3 +210,13 @@ def test_in_an_ordinary_table_a_choice_is_predicted_from_its_like():
     assert found["attributes"][0] < 0.3 * found["plain"][0]
     assert found["attributes"][1] > 0.8
     assert found["attributes"][2] < 0.4 * found["plain"][2]
+
+
+def test_types_without_any_effect_tell_nothing_of_others():
+    """q3, q5 and q6 are measured, but have no effect: of q4 nothing is known."""
+    flat = np.where(
+        [{"q3", "q5", "q6"} & {c for m in a.modules for c in m[0]} != set() for a in ROWS], 5, LABELS
+    )
+    gp = fit_additive_gp(SPACE, ROWS, flat.astype(float), QUICK, sign=-1)
+    value, std, _ = gp.predict(of_type(INSIDE))
+    assert (std > 2 * np.abs(value - 5)).all()

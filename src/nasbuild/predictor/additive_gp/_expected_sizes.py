@@ -20,6 +20,7 @@ _FLOOR = 0.1  # of the median size of a choice's effects, below which an effect 
 _SWEEPS = 10  # of the median polish
 _JOINT_ERROR = 0.3  # prior deviation of the error of numbers from joint rows
 _JOINT_WEIGHT = 2  # number of choices that it counts as
+_UNTOLD = 3.0  # deviation of a number of which too few others tell
 _DEPTH = "depth"  # in the place of a feature's name
 
 _Choice = tuple[str, Hashable]
@@ -119,7 +120,7 @@ def expected_sizes(
     usual = _typical_numbers(of_choice)
     weights = [{part: np.exp(part_number(part) + usual(row[part])) for part in row} for row, _ in joint]
     of_joint = {c: n + usual(c) for c, n in _of_joint_rows(joint, weights).items()}
-    from_attributes = _from_attributes(space, of_choice, of_joint)
+    from_attributes = _from_attributes(space, of_choice, of_joint, usual)
     of_choice = of_joint | of_choice | {c: mean for c, (mean, _) in from_attributes.items()}
 
     ruinous = {
@@ -167,7 +168,10 @@ def _of_all_choices(
 
 
 def _from_attributes(
-    space: Space, of_choice: Mapping[_Choice, float], of_joint: Mapping[_Choice, float]
+    space: Space,
+    of_choice: Mapping[_Choice, float],
+    of_joint: Mapping[_Choice, float],
+    usual: Callable[[_Choice], float],
 ) -> dict[_Choice, tuple[float, float]]:
     """Numbers of choices that no row has, and their deviations, from the attributes of those that some have."""
     features, found = features_by_name(space.stages), {}
@@ -182,6 +186,9 @@ def _from_attributes(
         present = [i for i in range(len(choices)) if i != features[name].absent]
         told = [i for i in present if choices[i] in of_choice or choices[i] in of_joint]
         wanted = [i for i in present if i not in told]
+        if len(told) < LEAST_KNOWN:
+            # Single changes may have no effect at all, which is no number.
+            found |= {choices[i]: (usual(choices[i]), _UNTOLD) for i in wanted}
         if len(told) < LEAST_KNOWN or not wanted:
             continue
         numbers = np.array([of_choice.get(choices[i], of_joint.get(choices[i], 0.0)) for i in told])
