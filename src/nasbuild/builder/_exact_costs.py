@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from nasbuild.builder._sum_keys import Key, assign_columns, count_keys, products_across_stages, scaled_numbers
+from nasbuild.builder._sum_keys import (
+    Key,
+    assign_columns,
+    count_keys,
+    distinct_codes,
+    products_across_stages,
+    scaled_numbers,
+)
 from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space
 
@@ -150,7 +157,7 @@ def exact_sum(fit: Fit, name: str) -> TableSum | NotExact:
         [stages[u].encode(fit.table.architectures[i].modules[u]) for i in rows] for u in range(len(stages))
     ]
     reason = None
-    for form in _FORMS:
+    for form in _distinct_forms(fit.space):
         found = _solved(fit.space, codes, values[rows], form)
         if isinstance(found, TableSum):
             return found
@@ -160,7 +167,16 @@ def exact_sum(fit: Fit, name: str) -> TableSum | NotExact:
     return reason
 
 
-_FORMS = ("features", "places", "pairs", "products")
+def _distinct_forms(space: Space) -> list[str]:
+    """The forms of `TableSum` from the simplest on, without those that say the same in this space."""
+    found = ["features"]
+    if any(len(stage.features) > 1 for stage in space.stages):
+        found.append("places")
+    if space.max_depth > 1:
+        found.append("pairs")
+    if any(scaled_numbers(space, u) for u in range(len(space.layered))):
+        found.append("products")
+    return found
 
 
 def _solved(
@@ -197,10 +213,16 @@ def _fitted(
     *,
     exact: bool = True,
 ) -> TableSum | NotExact:
-    parts = [count_keys(space, stage_codes, u, form, place)[0] for u, stage_codes in enumerate(codes)]
-    across = products_across_stages(space, codes, place) if form == "products" else np.zeros_like(parts[0])
-    means = tuple(part.mean(axis=0) for part in parts)
-    whole = sum(parts) - sum(means) + across - across.mean(axis=0)
+    whole, means = np.zeros((len(values), len(place))), []
+    for u, stage_codes in enumerate(codes):
+        distinct, of_row = distinct_codes(stage_codes)
+        counts = count_keys(space, distinct, u, form, place)[0]
+        means.append(np.bincount(of_row, minlength=len(distinct)) @ counts / len(values))
+        # Most keys are of other stages.
+        own = np.flatnonzero(counts.any(axis=0))
+        whole[:, own] += (counts[:, own] - means[u][own])[of_row]
+    across = products_across_stages(space, codes, place) if form == "products" else np.zeros((1, len(place)))
+    whole += across - across.mean(axis=0)
     if exact and _clearly_no_sum(whole, values):
         return NotExact(len(place), len(values), disproven=True)
     left, sizes, right = np.linalg.svd(whole, full_matrices=False)
@@ -217,7 +239,7 @@ def _fitted(
         if exact and (not rows or np.linalg.norm(basis[rows], axis=1).min() < 1 - _NULL_SPACE):
             return NotExact(rank + 1, len(values), disproven=False)
         level -= float(across.mean(axis=0) @ weights)
-    return TableSum(space, form, place, means, basis, weights, level)
+    return TableSum(space, form, place, tuple(means), basis, weights, level)
 
 
 def _clearly_no_sum(whole: np.ndarray, values: np.ndarray) -> bool:

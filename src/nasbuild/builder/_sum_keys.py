@@ -16,7 +16,7 @@ def assign_columns(space: Space, codes: Sequence[Sequence[np.ndarray]], form: st
     place: dict[Key, int] = {}
     for u, stage_codes in enumerate(codes):
         numbers = _products_of(space, u, form)
-        for code in stage_codes:
+        for code in distinct_codes(stage_codes)[0]:
             for key, _ in _keys(u, code, form, numbers):
                 place.setdefault(key, len(place))
     if form == "products":
@@ -25,6 +25,14 @@ def assign_columns(space: Space, codes: Sequence[Sequence[np.ndarray]], form: st
                 for g, _ in scaled_numbers(space, u + 1):
                     place.setdefault((u, "next", f, g), len(place))
     return place
+
+
+def distinct_codes(codes: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Distinct codes in the order in which they occur, and which of them each row has, (rows,)."""
+    number: dict[tuple[int, bytes], int] = {}
+    of_row = [number.setdefault((len(code), code.tobytes()), len(number)) for code in codes]
+    first = {n: row for row, n in reversed(list(enumerate(of_row)))}
+    return [codes[first[n]] for n in range(len(number))], np.array(of_row, dtype=np.int64)
 
 
 def count_keys(

@@ -60,9 +60,7 @@ def choices_shape(stage: Stage) -> tuple[int, int, int]:
     return 1 + max(stage.depths), max(len(stage.features), 1), choices
 
 
-def size_of(
-    space: Space, sizes: Sequence[np.ndarray], architecture: Architecture, part: Part
-) -> float:
+def size_of(space: Space, sizes: Sequence[np.ndarray], architecture: Architecture, part: Part) -> float:
     """The entry of a part's choice in arrays of `choices_shape`, one for each stage."""
     stage, module = space.stages[part.stage], architecture.modules[part.stage]
     if part.layer is None or part.feature is None:
