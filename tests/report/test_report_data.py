@@ -13,7 +13,7 @@ from scipy.stats import skew
 
 from nasbuild.builder import build
 from nasbuild.objective import Labels, parse_target
-from nasbuild.report import explain_data
+from nasbuild.report import Scale, explain_data
 from nasbuild.report.data._built import built_data
 from nasbuild.report.data._features import RarelyLabelled, features_data
 from nasbuild.report.data._fit_summary import table_data
@@ -21,6 +21,7 @@ from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._modules import modules_data
 from nasbuild.report.data._suspect_labels import suspect_data
 from nasbuild.report.data._trust import trust_data
+from nasbuild.report.draw._label_plots import histogram
 from nasbuild.score import Fit, SuspectLabel, TargetFit, fit, predict
 from nasbuild.space import enumerate_modules, module_id, parse_architecture
 from nasbuild.table import Note
@@ -51,6 +52,16 @@ def test_every_label_is_in_one_bin(fitted, target_fit):
         assert counts[n] == sum(low <= v < high or (last and v == high) for v in values)
     assert data["skewness"] == pytest.approx(skew(values))
     assert data["median"] == pytest.approx(np.median(values))
+
+
+def test_a_few_ruined_labels_leave_the_histogram_to_the_others(fitted, target_fit):
+    labels = target_fit.labels
+    values = np.append(labels.values[:-1], 1e9)
+    data = labels_data(fitted, replace(target_fit, labels=replace(labels, values=values)))
+    assert (data["histogram"]["beyond"], data["max"]) == (1, 1e9)
+    assert sum(data["histogram"]["counts"]) == len(values) - 1
+    assert data["histogram"]["edges"][-1] == np.sort(values)[-2]
+    assert "1 beyond the axis" in histogram(data, "y", Scale.of(values))
 
 
 def test_best_label_belongs_to_the_named_row(fitted, target_fit):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 _SKEWED = 2.0
+_MARGIN = 10.0  # beyond this multiple of the range of nine labels in ten, a label is not in the histogram
 _FEWEST_BINS, _MOST_BINS = 6, 32
 _MOST_POINTS = 5_000
 
@@ -21,7 +22,8 @@ _MOST_POINTS = 5_000
 def labels_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> dict[str, Any]:
     """Returns the distribution of a target's labels."""
     values, target = target_fit.labels.values, target_fit.target
-    counts, edges = np.histogram(values, bins=_bins(values))
+    shown = values[_within_axis(values)]
+    counts, edges = np.histogram(shown, bins=_bins(shown))
     low, q25, median, q75, high = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
     std = float(values.std())
     skewness = float(np.mean(((values - values.mean()) / std) ** 3)) if std else 0.0
@@ -30,7 +32,7 @@ def labels_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> 
     found, advice = [], []
     if abs(skewness) > _SKEWED:
         found.append(("note", f"the labels are strongly skewed (skewness {skewness:.1f})"))
-        if skewness > 0 and low > 0:
+        if skewness > 0 and low > 0 and not _is_logarithm(target_fit):
             written = f"{'' if target.sign > 0 else '-'}log10({target.name})"
             text = f"The labels have a long upper tail: {written} has the same order and is easier to fit."
             advice.append({"kind": "skew", "text": text})
@@ -55,10 +57,29 @@ def labels_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> 
         "std": std,
         "skewness": skewness,
         "best": {"id": fit.table.ids[target_fit.labels.rows[best]], "label": float(values[best])},
-        "histogram": {"edges": [float(e) for e in edges], "counts": [int(c) for c in counts]},
+        "histogram": {
+            "edges": [float(e) for e in edges],
+            "counts": [int(c) for c in counts],
+            "beyond": len(values) - len(shown),
+        },
         "health": health(found, f"{len(values)} labels, {distinct} of them distinct, without a heavy tail"),
         "next": advice,
     }
+
+
+def _is_logarithm(target_fit: TargetFit | GraphTargetFit) -> bool:
+    """Whether the fit is on a logarithm already, as those with ruined networks are."""
+    from nasbuild.score import TargetFit
+
+    return isinstance(target_fit, TargetFit) and target_fit.scorer.n_ruined > 0
+
+
+def _within_axis(values: np.ndarray) -> np.ndarray:
+    """Labels that a histogram shows, (labels,) bool: beside a few ruined networks, all others would be one bar."""
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
+    if high <= low:
+        return np.ones(len(values), dtype=bool)
+    return np.abs(values - middle) <= _MARGIN * (high - low)
 
 
 def scatter_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> dict[str, Any] | None:

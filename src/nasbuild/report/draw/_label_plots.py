@@ -30,7 +30,10 @@ def histogram(data: dict[str, Any], name: str, scale: Scale) -> str:
                 "rect", x=x(left) + 0.5, y=y(n), width=width, height=y(0) - y(n), class_="bar", title=title
             )
     middle = 184
-    svg.line(x(data["min"]), middle, x(data["max"]), middle, "axis")
+    svg.line(x(max(data["min"], edges[0])), middle, x(min(data["max"], edges[-1])), middle, "axis")
+    if data["histogram"]["beyond"]:
+        beyond = f"{data['histogram']['beyond']} beyond the axis"
+        svg.text(_WIDTH - 12, 14, beyond, size=11, anchor="end", class_="quiet")
     svg.add(
         "rect", x=x(data["q25"]), y=middle - 6, width=x(data["q75"]) - x(data["q25"]), height=12, class_="box"
     )
@@ -93,7 +96,9 @@ def built_plot(data: dict[str, Any], labels: dict[str, Any], name: str, scale: S
     )
     svg = Svg(_WIDTH, bottom + 42, label, kind="plot")
     y = Axis(0, max(counts), base, 30)
-    svg.text(2, 14, f"labels: {labels['count']}", size=12, class_="label")
+    beyond = labels["histogram"]["beyond"]
+    outside = f", {beyond} beyond the axis" if beyond else ""
+    svg.text(2, 14, f"labels: {labels['count']}{outside}", size=12, class_="label")
     for left, right, n in zip(edges, edges[1:], counts, strict=False):
         if n:
             svg.add(
