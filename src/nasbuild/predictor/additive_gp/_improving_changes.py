@@ -72,8 +72,10 @@ def believed_labels(
         The scale, and expected sizes of all effects on it (`expected_sizes`). Without sizes, the loss of an improving change
         is a share of the median loss of all others.
     """
-    found, reference = labels.copy(), float(own.forward(labels[[changes.row]])[0])
-    losses = np.abs(own.forward(labels) - reference)[(changes.counts == 1) & ~improving]
+    assert changes.row is not None
+    scaled, found = own.forward(labels), labels.copy()
+    reference = float(scaled[changes.row])
+    losses = np.abs(scaled - reference)[(changes.counts == 1) & ~improving]
     usual = float(np.median(losses)) if len(losses) else 0.0
     for i in np.flatnonzero(improving).tolist():
         size = usual if sizes is None else size_of(space, sizes, architectures[i], changes.parts[i][0])
