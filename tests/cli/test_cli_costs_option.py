@@ -58,3 +58,21 @@ def test_fit_keeps_the_costs_of_a_file(nasbuild, tmp_path):
     assert fitted.space.costs["ms"].values(fitted.space, fitted.table.architectures)[0] == 1 + 2.5 + 2.5
     refused = nasbuild("check", "--space", space, "--costs", tmp_path / "none.csv")
     assert "none.csv" in refused.sentence
+
+
+def test_fit_says_where_a_declared_cost_contradicts_the_table(nasbuild, tmp_path):
+    options = [
+        "--target",
+        "acc",
+        "--recipe",
+        "ridge",
+        "--no-baselines",
+        "--overwrite",
+        "--out",
+        tmp_path / "fit",
+    ]
+    for wrong, said in ((0.0, False), (-4.5, True)):
+        space, data = write(tmp_path, wrong)
+        done = nasbuild("fit", "--space", space, "--data", data, *options)
+        assert done.code == 0, done.err
+        assert ("size: differs from the table in 2 of 6 rows" in " ".join(done.out.split())) == said

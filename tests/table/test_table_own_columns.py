@@ -187,3 +187,16 @@ def test_files_that_are_something_else_are_refused(name, content, sentence, tmp_
         path.write_bytes(content)
     assert sentence in refusal(path, SPACE)
     assert content is None or path.read_bytes() == content
+
+
+def test_merged_cells_above_the_column_names_of_a_sheet_are_named(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("fastexcel")
+    book = openpyxl.Workbook()
+    for row in (["design", None, "measured"], ["first", "second", "acc"], [1, 2, 3.0]):
+        book.active.append(row)
+    book.active.merge_cells("A1:B1")
+    book.save(tmp_path / "t.xlsx")
+    text = refusal(tmp_path / "t.xlsx", SPACE)
+    assert "begins with 'design', 'measured'" in text
+    assert "delete the rows above the row of column names" in text

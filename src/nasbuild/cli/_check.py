@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -222,22 +222,35 @@ def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
     return rows
 
 
+def cost_notes(table: Table) -> list[str]:
+    """Says which declared costs the table contradicts. Functions are left to `check`: they may be slow."""
+    plain = {name: cost for name, cost in table.space.costs.items() if not cost.function}
+    table = replace(table, space=replace(table.space, costs=plain))
+    return [note for row in _cost_rows(table.space, table) if (note := _cost_note(row))]
+
+
+def _cost_note(row: Mapping[str, Any]) -> str | None:
+    """Says how a row of `_cost_rows` differs from the table; None if it does not or nothing was compared."""
+    if not row.get("differ"):
+        return None
+    unit, first = (f" [{row['unit']}]" if row["unit"] else ""), row["first"]
+    return (
+        f"note: {row['cost']}{unit}: differs from the table in {row['differ']:,} of {row['compared']:,} rows, by at "
+        f"most {abs(row['largest_difference']):.4g}; the first is {first['id']}: declared {first['declared']:g}, "
+        f"in the table {first['table']:g}"
+    )
+
+
 def _print_costs(out: Output, rows: list[dict[str, Any]]) -> None:
     out.line("\ndeclared costs")
     for row in rows:
         unit = f" [{row['unit']}]" if row["unit"] else ""
         if "compared" not in row:
             out.line(f"{row['cost']}{unit}: no column in a table to compare with")
-        elif not row["differ"]:
-            out.line(f"{row['cost']}{unit}: equals the table in all {row['compared']:,} rows", "green")
+        elif note := _cost_note(row):
+            out.line(note, "yellow")
         else:
-            first = row["first"]
-            out.line(
-                f"note: {row['cost']}{unit}: differs from the table in {row['differ']:,} of {row['compared']:,} rows, by at "
-                f"most {abs(row['largest_difference']):.4g}; the first is {first['id']}: declared {first['declared']:g}, "
-                f"in the table {first['table']:g}",
-                "yellow",
-            )
+            out.line(f"{row['cost']}{unit}: equals the table in all {row['compared']:,} rows", "green")
 
 
 def _table_summary(table: Table) -> dict[str, Any]:

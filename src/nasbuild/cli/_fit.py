@@ -95,6 +95,7 @@ def fit(
         None if graphs is not None else read(space, data, merge, skip_bad, costs, [*target, *(proxies or ())])
     )
 
+    from nasbuild.cli._check import cost_notes
     from nasbuild.cli._explain import print_step, print_trust, print_words
     from nasbuild.cli._graph_commands import fit_graphs
     from nasbuild.report import explain_data, rows_file
@@ -144,6 +145,9 @@ def fit(
         if proxies and note.kind == "missing":
             continue  # rows with a proxy alone are learnt from, and the verdict counts them
         out.line(f"note: {note.text}", "yellow")
+    # Bounds hold for the declared values, so one that the table contradicts must not pass unseen.
+    for note in cost_notes(table):
+        out.line(note, "yellow")
     for target_fit in fitted.targets:
         # A metric that is missing has a note of the table already; an equation has none.
         missing = () if proxies or target_fit.target.name in table.metrics else target_fit.labels.missing

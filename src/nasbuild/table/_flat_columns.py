@@ -78,10 +78,13 @@ class FlatLayout:
             how = f" (columns were split {split})" if split else ""
             raise TableError(
                 f"has no column of the space{how}: its header begins with "
-                f"{', '.join(map(shown, columns[:_SHOWN]))}",
+                f"{', '.join(map(shown, [c for c in columns if not _is_unnamed(c)][:_SHOWN]))}",
                 where=where,
                 allowed=_short([c for own in names.stages for c in own.all()]),
-                todo=_similar(columns, known),
+                # Merged cells above the names of columns make a first row with gaps.
+                todo="delete the rows above the row of column names"
+                if any(map(_is_unnamed, columns))
+                else _similar(columns, known),
             )
         built = fields_of_built(columns) - known
         for column in columns:
@@ -386,3 +389,8 @@ def _refuse_repeats(names: Collection[str], where: str) -> None:
         if name in seen:
             raise TableError(f"column {shown(name)} appears twice", where=where, todo="keep one of the two")
         seen.add(name)
+
+
+def _is_unnamed(column: str) -> bool:
+    """Whether an empty cell of a sheet's first row stands behind this name, which the Excel reader made."""
+    return column.startswith("__UNNAMED__")
