@@ -42,16 +42,24 @@ ROOMS = (
     "zoo.diffusion",
     "zoo.digits",
     "zoo.ofa",
+    "zoo.panoptic",
 )
 SOURCE = Path(nasbuild.__file__).parent
 NEEDS = {
+    "CocoPanoptic": "PIL",
+    "CocoPanoptic.picture_path": "PIL",
     "Fit.to_pandas": "pandas",
+    "FashionScenes": "PIL",
     "FolderImages": "PIL",
+    "augment_scene": "PIL",
     "from_torch": "torch",
     "onnx_inputs": "onnx",
     "read_onnx": "onnx",
+    "resize_scene": "PIL",
     "to_onnx": "onnx",
     "train_arch": "sklearn",
+    "write_coco": "PIL",
+    "write_coco_predictions": "PIL",
 }
 """Functions whose example needs an optional package."""
 ONLY_IMPORTED = {"zoo.diffusion": "diffusers, which takes seconds to import"}

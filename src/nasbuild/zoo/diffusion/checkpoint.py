@@ -23,7 +23,10 @@ def write_tensors(
 
 
 def read_tensors(
-    path: str | os.PathLike[str], about: Mapping[str, str] | None = None
+    path: str | os.PathLike[str],
+    about: Mapping[str, str] | None = None,
+    *,
+    todo: str = "give another folder",
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a file.
 
@@ -31,6 +34,8 @@ def read_tensors(
     ----------
     about
         Required metadata.
+    todo
+        Advice if the metadata differ.
 
     Raises
     ------
@@ -47,5 +52,5 @@ def read_tensors(
         raise NasbuildError(f"is a damaged safetensors file ({error})", where=str(path)) from None
     for key, value in (about or {}).items():
         if metadata.get(key) != value:
-            raise NasbuildError(f"has another {key}", where=str(path), todo="give another folder")
+            raise NasbuildError(f"has another {key}", where=str(path), todo=todo)
     return tensors, metadata

@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from nasbuild.zoo._training_steps import decay_groups, rate_at, rows_at
 from nasbuild.zoo.diffusion.checkpoint import read_tensors, write_tensors
 from nasbuild.zoo.diffusion.latents import Latents, masked_latents
 from nasbuild.zoo.diffusion.masks import Kind, draw_masks
@@ -95,7 +96,7 @@ def train_unet(
     }
     accelerator = Accelerator(mixed_precision=training.precision)
     named = dict(network.named_parameters())
-    optimizer = torch.optim.AdamW(_groups(named, training.decay), lr=0.0, foreach=True)
+    optimizer = torch.optim.AdamW(decay_groups(named, training.decay), lr=0.0, foreach=True)
     ema = EMAModel(list(named.values()), decay=training.ema, foreach=True)
     done = _restore(Path(path), about, named, optimizer, ema)
     ema.to(accelerator.device)
@@ -104,7 +105,7 @@ def train_unet(
     losses: list[float] = []
     while done < training.steps:
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(training, done)
+            group["lr"] = rate_at(done, training.steps, training.rate, training.warmup)
         batch = _batch(network, latents, training, done, text, accelerator)
         optimizer.zero_grad(set_to_none=True)
         losses.append(_descend(model, batch, training, accelerator))
@@ -118,12 +119,6 @@ def train_unet(
             losses = []
     ema.copy_to(named.values())
     network.eval()
-
-
-def rate_at(training: Training, step: int) -> float:
-    """Learning rate of a step."""
-    rise = min(1.0, (step + 1) / max(1, training.warmup))
-    return training.rate * rise * float(1 + np.cos(np.pi * step / training.steps)) / 2
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,7 @@ def _batch(
     draw = np.random.default_rng((training.seed, 1, step))
     numbers = torch.Generator().manual_seed(int(draw.integers(2**63)))
     share = slice(accelerator.process_index, None, accelerator.num_processes)
-    rows = _rows(len(latents), training, step)
+    rows = rows_at(step, training.batch, len(latents), training.seed)
     size = network.size
     noise = torch.randn(len(rows), size.latents, size.side, size.side, generator=numbers)[share]
     times = torch.randint(0, train_steps(), (len(rows),), generator=numbers)[share]
@@ -164,17 +159,6 @@ def _batch(
     return _Batch(inputs, times, noise, text.to(clean.device).expand(len(clean), -1, -1))
 
 
-def _rows(count: int, training: Training, step: int) -> np.ndarray:
-    """Row indices of a step: every epoch visits all images once, in a new order."""
-    first = step * training.batch
-    found: list[np.ndarray] = []
-    while sum(map(len, found)) < training.batch:
-        epoch, position = divmod(first + sum(map(len, found)), count)
-        order = np.random.default_rng((training.seed, 0, epoch)).permutation(count)
-        found.append(order[position : position + training.batch])
-    return np.concatenate(found)[: training.batch]
-
-
 def _descend(model: Any, batch: _Batch, training: Training, accelerator: Accelerator) -> float:
     """Compute the clipped gradients of a batch; returns the loss."""
     total, count = 0.0, len(batch.inputs)
@@ -189,14 +173,6 @@ def _descend(model: Any, batch: _Batch, training: Training, accelerator: Acceler
     if accelerator.sync_gradients:
         accelerator.clip_grad_norm_(model.parameters(), training.clip)
     return total
-
-
-def _groups(named: dict[str, Any], decay: float) -> list[dict[str, Any]]:
-    # No weight decay for biases and the scales of norms.
-    return [
-        {"params": [p for p in named.values() if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in named.values() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
 
 
 _STATES = ("exp_avg", "exp_avg_sq", "step")
