@@ -77,7 +77,10 @@ def test_a_file_does_not_replace_a_module_of_the_same_name(tmp_path):
         ("{script}:number", "has no function 'number'"),
         ("gone.py:good", "no such file: gone.py"),
         ("no_such_module_here:good", "can't be loaded"),
-        ("gone", "there is no evaluator 'gone'; allowed: digits, inpainting, panoptic, supernet, costs:NETWORK"),
+        (
+            "gone",
+            "there is no evaluator 'gone'; allowed: digits, inpainting, panoptic, supernet, costs:NETWORK",
+        ),
     ],
 )
 def test_an_unknown_evaluator_is_an_error(script, name, message):
