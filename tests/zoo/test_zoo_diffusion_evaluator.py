@@ -13,7 +13,7 @@ from torch import nn
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import load_evaluator
-from nasbuild.zoo.diffusion.checkpoint import write_tensors
+from nasbuild.zoo._tensor_files import write_tensors
 from nasbuild.zoo.diffusion.evaluator import InpaintingFile, load_inpainting
 from nasbuild.zoo.diffusion.features import Classifier, train_classifier
 from nasbuild.zoo.diffusion.fid import Distance

@@ -13,8 +13,8 @@ import torch
 from diffusion_samples import SMALLEST
 
 from nasbuild.space import contains
+from nasbuild.zoo._tensor_files import read_tensors
 from nasbuild.zoo.diffusion import generate, mini
-from nasbuild.zoo.diffusion.checkpoint import read_tensors
 from nasbuild.zoo.diffusion.features import ClassifierTraining
 from nasbuild.zoo.diffusion.generate import Work
 from nasbuild.zoo.diffusion.space import sd_unet, sd_v1_4

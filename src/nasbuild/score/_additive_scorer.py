@@ -28,6 +28,7 @@ from nasbuild.score._held_out import (
     count_tested_joint,
     folds,
     joint_rows,
+    log_density,
 )
 from nasbuild.score._proxy import ProxyLabels
 from nasbuild.score._scorer import Scorer
@@ -37,7 +38,6 @@ from nasbuild.table import Part, UnseenChoice, unseen_choices
 _PSEUDO_ROWS = 10
 _FACTOR_LIMITS = 0.5, 3.0
 _SHARE_STD = 0.5
-_LEAST_DEVIATION = 1e-6  # of a label whose density is asked for
 
 
 @dataclass(frozen=True, repr=False)
@@ -293,16 +293,13 @@ def _calibrated(
         width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
         share = interaction_share([c for j, c in enumerate(fold_residuals) if j != k])
         left = residuals.residual - share * residuals.interactions
-        wide = np.maximum(residuals.deviation, _LEAST_DEVIATION)
         parts[k] = replace(
             part,
             prediction=residuals.warp.back(residuals.mean + share * residuals.interactions),
             inside=distances[k] <= DEVIATIONS * width,
             residual=left,
             deviation=residuals.deviation,
-            density=-0.5 * (left / wide) ** 2
-            - np.log(np.sqrt(2 * np.pi) * wide)
-            + residuals.warp.log_slopes(labels[part.test]),
+            density=log_density(left, residuals.deviation) + residuals.warp.log_slopes(labels[part.test]),
         )
     gp = replace(gp, spread=calibration_factor(np.concatenate(distances)))
     # Rows that alone have their choices can't confirm interactions.

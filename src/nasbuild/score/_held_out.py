@@ -18,6 +18,7 @@ INTERVAL, DEVIATIONS = 0.9, 1.6448536269514722
 
 LEAST_JOINT = 10
 """Minimum number of joint rows from which trust in a table of single changes is measured."""
+_LEAST_DEVIATION = 1e-6  # of a label whose density is asked for
 
 
 def folds(space: Space, architectures: Sequence[Architecture], count: int, seed: int) -> list[Split]:
@@ -134,6 +135,16 @@ class Agreement:
         """
         array = np.asarray(values, dtype=float)
         return cls(float(array.mean()), float(array.std()), tuple(float(v) for v in array))
+
+
+def log_density(residual: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Normal log density of labels, in nats, on a scale on which labels have deviation 1.
+
+    >>> log_density(np.array([0.0, 1.0]), np.array([1.0, 1.0])).round(3).tolist()
+    [-0.919, -1.419]
+    """
+    wide = np.maximum(deviation, _LEAST_DEVIATION)
+    return -0.5 * (residual / wide) ** 2 - np.log(np.sqrt(2 * np.pi) * wide)
 
 
 def correlation_interval(value: float, tested: int) -> tuple[float, float]:

@@ -38,6 +38,24 @@ class ProxyLabels:
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
 
+    def overlap(self, architectures: Sequence[Architecture], labels: np.ndarray) -> tuple[int, float | None]:
+        """How many rows have a label of a target, too, and the SRCC of both; None where fewer than three do.
+
+        Examples
+        --------
+        >>> from nasbuild.score import ProxyLabels
+        >>> proxy = ProxyLabels("loss", table.architectures, table.columns["loss"])
+        >>> rows, correlation = proxy.overlap(table.architectures[:5], -table.columns["loss"][:5])
+        >>> rows, round(correlation)
+        (5, -1)
+        """
+        place = {architecture: n for n, architecture in enumerate(architectures)}
+        both = np.array(
+            [(place[a], n) for n, a in enumerate(self.architectures) if a in place], dtype=np.int64
+        ).reshape(-1, 2)
+        enough = len(both) >= _LEAST_BOTH
+        return len(both), srcc(self.labels[both[:, 1]], labels[both[:, 0]]) if enough else None
+
     def without(self, held: Sequence[Architecture]) -> ProxyLabels:
         """The same proxy without some architectures, which nothing may be known about.
 
@@ -186,17 +204,14 @@ def worth_of(
 ) -> ProxyWorth:
     """What a proxy was worth, from predictions for the same folds with it and without; not yet used."""
     architectures, values = problem
-    place = {architecture: n for n, architecture in enumerate(architectures)}
-    both = np.array(
-        [(place[a], n) for n, a in enumerate(proxy.architectures) if a in place], dtype=np.int64
-    ).reshape(-1, 2)
+    both, correlation = proxy.overlap(architectures, values)
     with_it, alone = evidence_of(parts, values), evidence_of(without, values)
     return ProxyWorth(
         proxy.name,
         len(proxy.labels),
-        len(proxy.labels) - len(both),
+        len(proxy.labels) - both,
         fitted,
-        srcc(proxy.labels[both[:, 1]], values[both[:, 0]]) if len(both) >= _LEAST_BOTH else None,
+        correlation,
         with_it.prediction,
         alone.prediction,
         with_it.modules,

@@ -17,7 +17,7 @@ from nasbuild.predictor import (
     single_changes,
     srcc,
 )
-from nasbuild.score._held_out import Agreement, HeldOut
+from nasbuild.score._held_out import Agreement, HeldOut, log_density
 from nasbuild.score._proxy import ProxyLabels, ProxyWorth, density_gain
 from nasbuild.space import Architecture, Space
 from nasbuild.table import k_fold
@@ -25,7 +25,6 @@ from nasbuild.table import k_fold
 _FOLDS = 5
 LEAST_TESTED = LEAST_SINGLES + 2
 """Minimum number of single changes that test a proxy: what remains of every fold is still a table of single changes."""
-_LEAST_DEVIATION = 1e-6  # on a scale on which labels have deviation 1
 
 
 def held_out_singles(
@@ -68,11 +67,10 @@ def held_out_singles(
         )
         held = single[test]
         mean, variance = part.latent([architectures[i] for i in held])
-        wide = np.maximum(np.sqrt(variance), _LEAST_DEVIATION)
         left = part.warp.forward(labels[held]) - mean
-        density = -0.5 * (left / wide) ** 2 - np.log(np.sqrt(2 * np.pi) * wide)
         tests.append(held)
-        parts.append((part.warp.back(mean), density + part.warp.log_slopes(labels[held])))
+        density = log_density(left, np.sqrt(variance)) + part.warp.log_slopes(labels[held])
+        parts.append((part.warp.back(mean), density))
     prediction, density = (np.concatenate(own) for own in zip(*parts, strict=True))
     return HeldOut(np.concatenate(tests), prediction, prediction, density=density)
 
@@ -101,16 +99,15 @@ def worth_of_singles(
             for gp, own in zip(gps, (proxy, None), strict=True)
         ]
     with_it, without = held
-    place = {architecture: n for n, architecture in enumerate(architectures)}
-    both = np.array([(place[a], n) for n, a in enumerate(proxy.architectures) if a in place], dtype=np.int64)
+    both, correlation = proxy.overlap(architectures, labels)
     agreement = [Agreement.of([srcc(one.prediction, labels[one.test])]) for one in (with_it, without)]
     nats, error = density_gain([with_it], [without])
     return ProxyWorth(
         proxy.name,
         len(proxy.labels),
-        len(proxy.labels) - len(both),
+        len(proxy.labels) - both,
         len(proxy.labels),
-        srcc(proxy.labels[both[:, 1]], labels[both[:, 0]]),
+        correlation,
         agreement[0],
         agreement[1],
         agreement[0],

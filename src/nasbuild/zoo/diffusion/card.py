@@ -13,7 +13,7 @@ from nasbuild._atomic_write import write_text
 from nasbuild.evaluate import Result
 from nasbuild.space import Architecture, count_architectures
 from nasbuild.table import Table
-from nasbuild.zoo.diffusion.checkpoint import read_tensors
+from nasbuild.zoo._tensor_files import read_tensors
 from nasbuild.zoo.diffusion.generate import RECIPE, Work
 from nasbuild.zoo.diffusion.mini import FEATURES, PRETRAINING
 from nasbuild.zoo.diffusion.space import sd_v1_4

@@ -14,7 +14,7 @@ from nasbuild._settings_file import read_settings
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator
 from nasbuild.space import Architecture, Metric, Space
-from nasbuild.zoo.diffusion.checkpoint import read_tensors
+from nasbuild.zoo._tensor_files import read_tensors
 from nasbuild.zoo.diffusion.features import Classifier
 from nasbuild.zoo.diffusion.fid import Distance
 from nasbuild.zoo.diffusion.inpainting import Inpainting, Validation

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from nasbuild.zoo.diffusion.checkpoint import read_tensors, write_tensors
+from nasbuild.zoo._tensor_files import read_tensors, write_tensors
 from nasbuild.zoo.diffusion.features import classifier_accuracy, train_classifier
 from nasbuild.zoo.diffusion.latents import FoldedArrays
 from nasbuild.zoo.diffusion.network import DenoisingUNet

@@ -16,8 +16,8 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from nasbuild.zoo._tensor_files import read_tensors, write_tensors
 from nasbuild.zoo._training_steps import decay_groups, rate_at, rows_at
-from nasbuild.zoo.diffusion.checkpoint import read_tensors, write_tensors
 from nasbuild.zoo.diffusion.latents import Latents, masked_latents
 from nasbuild.zoo.diffusion.masks import Kind, draw_masks
 from nasbuild.zoo.diffusion.network import DenoisingUNet

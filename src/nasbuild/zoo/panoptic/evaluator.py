@@ -15,7 +15,7 @@ import torch
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator
 from nasbuild.space import Architecture, Space, architecture_id, load_space
-from nasbuild.zoo.diffusion.checkpoint import read_tensors, write_tensors
+from nasbuild.zoo._tensor_files import read_tensors, write_tensors
 from nasbuild.zoo.ofa.family import layers_of
 from nasbuild.zoo.ofa.weights import load_weights
 from nasbuild.zoo.panoptic.cost import costs

@@ -17,8 +17,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from nasbuild.errors import NasbuildError
+from nasbuild.zoo._tensor_files import read_tensors, write_tensors
 from nasbuild.zoo._training_steps import decay_groups, rate_at, rows_at
-from nasbuild.zoo.diffusion.checkpoint import read_tensors, write_tensors
 from nasbuild.zoo.ofa.family import Family, Layers
 from nasbuild.zoo.panoptic.augment import Augmentation, augment_scene
 from nasbuild.zoo.panoptic.head_kinds import HeadName, head_kind
