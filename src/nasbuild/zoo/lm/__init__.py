@@ -1,0 +1,1 @@
+"""Language models: their parts switched off, narrowed and quantised."""
