@@ -36,7 +36,7 @@ class BlockChange:
     mlp: bool = True
     kv_heads: tuple[int, ...] | None = None
     channels: tuple[int, ...] | None = None
-    types: Mapping[str, str] = field(default=_NO_TYPES)
+    types: Mapping[str, str] = field(default_factory=lambda: _NO_TYPES)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ModelChange:
     """
 
     blocks: tuple[BlockChange, ...]
-    types: Mapping[str, str] = field(default=_NO_TYPES)
+    types: Mapping[str, str] = field(default_factory=lambda: _NO_TYPES)
 
     @property
     def first_changed(self) -> int:
