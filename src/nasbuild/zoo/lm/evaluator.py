@@ -92,17 +92,18 @@ class LanguageTask:
         """Measures changes of the model."""
         memory = int(self.file.memory * GIB)
         path = self._work / f"probabilities-{self._digest()}.npy" if self.file.kld else None
-        return LanguageLosses(
-            ChangedModel(self.model, memory),
-            self._windows(self.file.split),
-            memory=memory,
-            probabilities=path,
-        )
+        windows = self._windows(self.file.split)
+        return LanguageLosses(self.changed, windows, memory=memory, probabilities=path)
+
+    @cached_property
+    def changed(self) -> ChangedModel:
+        """The model in memory that changes are applied to."""
+        return ChangedModel(self.model, int(self.file.memory * GIB))
 
     @cached_property
     def orders(self) -> list[Order]:
         """Which heads and channels of each block are kept first: by the windows for learning, whatever the split."""
-        self.losses.model.apply(self.model.shape.unchanged)
+        self.changed.apply(self.model.shape.unchanged)
         if self.file.keep == "norm":
             return list(orders_by_norm(self.model))
         windows = torch.from_numpy(self._windows("learn")).to(self.device)

@@ -72,6 +72,19 @@ class LanguageLosses:
             exponential; with probabilities ``kld``, the mean Kullback-Leibler divergence of the unchanged model's next
             token from the changed one's, in nats.
         """
+        losses, divergences = self.by_window(change)
+        loss = float(losses.mean())
+        found = {"loss": loss, "ppl": float(np.exp(loss))}
+        if divergences is not None:
+            # Rounding makes the divergence of equal models tiny numbers of either sign.
+            found["kld"] = max(0.0, float(divergences.mean()))
+        return found
+
+    def by_window(self, change: ModelChange) -> tuple[np.ndarray, np.ndarray | None]:
+        """Mean loss and divergence of each window, (windows,); no divergence without probabilities.
+
+        Two changes on equal windows differ by far less than windows do, so compare them window by window.
+        """
         unchanged = self.model.model.shape.unchanged
         if not self._kept and self._kept_at:
             self.model.apply(unchanged)
@@ -87,11 +100,38 @@ class LanguageLosses:
                 for loss, divergence in self._tokens(number, ids, first):
                     losses.append(loss)
                     divergences.append(divergence)
-        loss = float(torch.cat(losses).double().mean())
-        found = {"loss": loss, "ppl": float(np.exp(loss))}
-        if self._path is not None:
-            found["kld"] = max(0.0, float(torch.cat(divergences).double().mean()))
-        return found
+        shape = (len(self.windows), -1)
+        means = torch.cat(losses).double().reshape(shape).mean(1).numpy()
+        if self._path is None:
+            return means, None
+        return means, torch.cat(divergences).double().reshape(shape).mean(1).numpy()
+
+    def block_influence(self) -> np.ndarray:
+        """How much each block changes its input: 1 less the mean cosine of input and output over tokens, (blocks,).
+
+        From Men et al., "ShortGPT" (2024).
+        """
+        self.model.apply(self.model.model.shape.unchanged)
+        blocks = self.model.model.blocks
+        sums = np.zeros(len(blocks))
+
+        def watch(at: int) -> Any:
+            def hook(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+                before = args[0] if args else kwargs["hidden_states"]
+                after = output[0] if isinstance(output, tuple) else output
+                sums[at] += float(torch.cosine_similarity(before, after, dim=-1).double().sum())
+
+            return hook
+
+        hooks = [block.register_forward_hook(watch(at), with_kwargs=True) for at, block in enumerate(blocks)]
+        try:
+            with torch.inference_mode():
+                for ids in self._batches():
+                    self.model.model.network.model(ids.to(self.model.device), use_cache=False)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return 1 - sums / self.windows.numel()
 
     def _batches(self) -> Iterator[Tensor]:
         return iter(self.windows.split(self._batch))
