@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGMLQuantizationType, GGUFWriter
+from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
+from gguf.quants import dequantize
 from torch import Tensor
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 from nasbuild.zoo.lm.model_change import ModelChange
 from nasbuild.zoo.lm.tensor_types import encoded, rounded
@@ -27,6 +36,7 @@ HF_NAMES = {
     "attn_q_norm": "self_attn.q_norm",
     "attn_k_norm": "self_attn.k_norm",
 }
+OUTER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 _CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
 
 
@@ -84,11 +94,9 @@ def gguf_from(model: PreTrainedModel, path: Path, kind: str = "f32") -> Path:
     writer.add_eos_token_id(2)
     writer.add_add_bos_token(False)
     state = model.state_dict()
-    outer = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
-    if not config.tie_word_embeddings:
-        outer["output"] = "lm_head"
-    for name, there in outer.items():
-        _add(writer, f"{name}.weight", state[f"{there}.weight"], kind)
+    for name, there in OUTER_NAMES.items():
+        if name != "output" or not config.tie_word_embeddings:
+            _add(writer, f"{name}.weight", state[f"{there}.weight"], kind)
     for n in range(config.num_hidden_layers):
         for name, there in HF_NAMES.items():
             for what in ("weight", "bias"):
@@ -157,3 +165,57 @@ def _add(writer: GGUFWriter, name: str, weight: Tensor, kind: str) -> None:
         writer.add_tensor(name, np.ascontiguousarray(values))
     else:
         writer.add_tensor(name, encoded(values, kind), raw_dtype=GGMLQuantizationType[kind.upper()])
+
+
+def model_of_gguf(path: Path) -> PreTrainedModel:
+    """A Llama with shared embeddings from a GGUF file, in float32 and without its tokenizer."""
+    reader = GGUFReader(path)
+
+    def told(key: str) -> Any:
+        return reader.fields[f"llama.{key}"].contents()
+
+    config = LlamaConfig(
+        hidden_size=told("embedding_length"),
+        num_hidden_layers=told("block_count"),
+        num_attention_heads=told("attention.head_count"),
+        num_key_value_heads=told("attention.head_count_kv"),
+        intermediate_size=told("feed_forward_length"),
+        vocab_size=told("vocab_size"),
+        rms_norm_eps=told("attention.layer_norm_rms_epsilon"),
+        rope_parameters={"rope_theta": told("rope.freq_base"), "rope_type": "default"},
+        tie_word_embeddings=True,
+    )
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config)
+    state = {}
+    for tensor in reader.tensors:
+        block, _, name = tensor.name.removesuffix(".weight").removeprefix("blk.").rpartition(".")
+        there = f"model.layers.{block}.{HF_NAMES[name]}" if block else OUTER_NAMES[name]
+        weight = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy())
+        if name in ("attn_q", "attn_k"):
+            head = config.hidden_size // config.num_attention_heads
+            weight = (
+                weight.reshape(-1, head // 2, 2, config.hidden_size).transpose(1, 2).reshape(weight.shape)
+            )
+        state[f"{there}.weight"] = weight
+    model.load_state_dict(state, assign=True, strict=False)
+    model.tie_weights()
+    model.model.rotary_emb = type(model.model.rotary_emb)(config)
+    return model.eval()
+
+
+def widened(path: Path, to: Path) -> Path:
+    """A GGUF file with the same values in float32."""
+    reader = GGUFReader(path)
+    writer = GGUFWriter(to, reader.fields["general.architecture"].contents())
+    for name, field in reader.fields.items():
+        if not name.startswith("GGUF.") and name != "general.architecture":
+            items = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(name, field.contents(), field.types[0], items)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, np.ascontiguousarray(dequantize(tensor.data, tensor.tensor_type)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return to
