@@ -14,6 +14,7 @@ _EXTRAS = {
     "postgresql": ("psycopg",),
     "ray": ("ray",),
     "diffusion": ("accelerate", "diffusers", "torchmetrics", "torchvision"),
+    "lm": ("gguf", "tokenizers"),
     "panoptic": ("transformers",),
     "baselines": ("lightgbm",),
     "bench": ("botorch", "catboost"),

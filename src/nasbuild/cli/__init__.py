@@ -22,6 +22,7 @@ from nasbuild.cli import (
     _optimize,
     _sample_data,
     _search,
+    _space,
     _template,
 )
 from nasbuild.cli._examples import examples
@@ -59,6 +60,7 @@ for command in (
     app.command(name, epilog=examples(name))(command)
 # `import` is a keyword of Python and can't be a function's name.
 app.command("import", epilog=examples("import"))(_import.import_networks)
+app.add_typer(_space.app, name="space")
 
 
 @app.callback(invoke_without_command=True)

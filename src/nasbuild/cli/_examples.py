@@ -9,6 +9,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "nasbuild init runs.csv",
         "nasbuild init sqlite:///study.db --yes --out space.yaml",
     ),
+    "space from-model": (
+        "nasbuild space from-model SmolLM2.gguf --vary attention,mlp --out space.yaml",
+        "nasbuild space from-model MODEL --vary bits --types q4_0,w3g64 --out S",
+    ),
     "template": (
         "nasbuild template --space space.yaml --n 20 --out table.csv",
         "nasbuild template --space S --near base --data D --changes 1..4 --out T",
