@@ -1,0 +1,184 @@
+"""A language model in a GGUF file, as the writers need it: shapes, metadata and raw tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasbuild.errors import NasbuildError
+from nasbuild.zoo.lm.model_change import BLOCK_TENSORS, OUTER_TENSORS, ModelChange
+
+if TYPE_CHECKING:
+    from gguf import ReaderField, ReaderTensor
+
+ARCHITECTURES = ("llama", "qwen2", "qwen3")
+"""Architectures of GGUF files whose parts are known."""
+
+
+@dataclass(frozen=True)
+class GgufSource:
+    """A file's shapes and contents.
+
+    Attributes
+    ----------
+    blocks, hidden, heads, kv_heads, head_columns, channels
+        Numbers of blocks, columns of embeddings, query heads, key-value heads, columns of a head, channels of an MLP.
+    fields
+        Metadata as the file has them.
+    tensors
+        By name, mapped into memory.
+    """
+
+    path: str
+    architecture: str
+    blocks: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_columns: int
+    channels: int
+    fields: Mapping[str, ReaderField]
+    tensors: Mapping[str, ReaderTensor]
+
+    @property
+    def query_group(self) -> int:
+        """Query heads that share a key-value head."""
+        return self.heads // self.kv_heads
+
+    def of_block(self, block: int, part: str) -> dict[str, ReaderTensor]:
+        """Tensors of a block whose names start with ``part``, without ``blk.N.``."""
+        prefix = f"blk.{block}."
+        return {
+            name.removeprefix(prefix): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(f"{prefix}{part}")
+        }
+
+
+def read_gguf_source(path: str | os.PathLike[str]) -> GgufSource:
+    """Open a GGUF file; its tensors are read when they are used.
+
+    Raises
+    ------
+    NasbuildError
+        If the file is missing or damaged, in parts, or has an architecture whose parts aren't known.
+    """
+    from gguf import GGUFReader
+
+    where = os.fspath(path)
+    try:
+        reader = GGUFReader(path)
+    except FileNotFoundError:
+        raise NasbuildError("no such file", where=where) from None
+    except (ValueError, IndexError, KeyError, OSError) as error:
+        raise NasbuildError(f"is no GGUF file, or a damaged one ({error})", where=where) from None
+    fields = reader.fields
+    architecture = fields["general.architecture"].contents() if "general.architecture" in fields else None
+    if architecture not in ARCHITECTURES:
+        raise NasbuildError(
+            f"has the architecture '{architecture}', whose parts are not known",
+            where=where,
+            allowed=ARCHITECTURES,
+        )
+    if "split.count" in fields and fields["split.count"].contents() > 1:
+        raise NasbuildError(
+            "is one of several files of a model", where=where, todo="join them with llama-gguf-split --merge"
+        )
+
+    def number(key: str, default: int | None = None) -> int:
+        field = fields.get(f"{architecture}.{key}")
+        value = default if field is None else field.contents()
+        if isinstance(value, list) and len(set(value)) == 1:
+            value = value[0]
+        if not isinstance(value, int):
+            what = "lacks" if value is None else "has different values for its blocks in"
+            raise NasbuildError(
+                f"{what} {architecture}.{key}", where=where, todo="give the file of an unchanged model"
+            )
+        return value
+
+    hidden, heads = number("embedding_length"), number("attention.head_count")
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    if missing := {"token_embd.weight", "output_norm.weight"} - set(tensors):
+        raise NasbuildError(f"lacks the tensor {min(missing)}", where=where)
+    return GgufSource(
+        path=where,
+        architecture=architecture,
+        blocks=number("block_count"),
+        hidden=hidden,
+        heads=heads,
+        kv_heads=number("attention.head_count_kv", heads),
+        head_columns=number("attention.key_length", hidden // heads),
+        channels=number("feed_forward_length"),
+        fields=fields,
+        tensors=tensors,
+    )
+
+
+def tensor_values(tensor: ReaderTensor) -> np.ndarray:
+    """Values of a tensor, float32, (rows, columns) or (columns,).
+
+    Raises
+    ------
+    NasbuildError
+        If its type can't be read.
+    """
+    from gguf.quants import dequantize
+
+    try:
+        return dequantize(tensor.data, tensor.tensor_type)
+    except NotImplementedError:
+        raise NasbuildError(
+            f"weights of type {tensor.tensor_type.name} can't be read",
+            where=tensor.name,
+            todo="give a file of the model with other types, such as F16",
+        ) from None
+
+
+def check_change(change: ModelChange, source: GgufSource) -> None:
+    """Refuse changes of another model: other numbers of blocks, heads, channels or unknown tensors.
+
+    Raises
+    ------
+    NasbuildError
+        With the first mistake.
+    """
+    if len(change.blocks) != source.blocks:
+        raise NasbuildError(
+            f"the change has {len(change.blocks)} blocks, the model {source.blocks}", where=source.path
+        )
+    _check_names(change.types, OUTER_TENSORS, "the change")
+    if "output" in change.types and "output.weight" not in source.tensors:
+        raise NasbuildError(
+            "the model has no head of its own", where="output", todo="give the type to token_embd"
+        )
+    for n, block in enumerate(change.blocks):
+        _check_names(block.types, BLOCK_TENSORS, f"block {n}")
+        for what, kept, there in (
+            ("kv_heads", block.kv_heads, source.kv_heads),
+            ("channels", block.channels, source.channels),
+        ):
+            _check_kept(kept, there, f"block {n}, {what}")
+    if not any(block.attention or block.mlp for block in change.blocks):
+        raise NasbuildError("no block is left", where="the change")
+
+
+def _check_names(types: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for name in types:
+        if name not in known:
+            raise NasbuildError(f"there is no tensor '{name}'", where=where, allowed=known)
+
+
+def _check_kept(kept: tuple[int, ...] | None, there: int, where: str) -> None:
+    if kept is None:
+        return
+    ascending = all(a < b for a, b in pairwise(kept))
+    if not kept or not ascending or kept[0] < 0 or kept[-1] >= there:
+        raise NasbuildError(
+            "must be ascending numbers, at least one", where=where, allowed=f"0 to {there - 1}"
+        )
