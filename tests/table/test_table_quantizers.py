@@ -150,6 +150,13 @@ def test_a_folder_of_recipes_and_singles_is_one_table(tmp_path):
     assert any("notes.md" in note.text for note in table.notes)
 
 
+def test_a_recipe_that_leaves_tensors_out_is_refused(tmp_path):
+    space = guess_space(singles_csv(tmp_path / "kld_results.csv")).space
+    (tmp_path / "part.recipe").write_text("attn_=q2_K\ntoken_embd=q2_K\n")
+    with pytest.raises(TableError, match=r"part.recipe: gives no choice to blk.0.ffn_down and 2 more"):
+        read_table(tmp_path / "part.recipe", space)
+
+
 def test_tensor_types_of_llama_cpp_count_in_their_order(tmp_path):
     space = guess_space(singles_csv(tmp_path / "kld_results.csv")).space
     files = tmp_path / "types"

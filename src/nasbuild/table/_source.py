@@ -110,9 +110,9 @@ def read_source(source: Any, columns: Columns | None = None) -> Source:
 
 def _of_path(path: Path, columns: Columns | None) -> Source:
     if (assigned := read_assigned(path)) is not None:
-        layers = None if columns is None else [*columns.of_architecture(), *columns.constant]
-        rows = list(assigned_rows(assigned, layers))
-        return Source(str(path), [*rows], notes=list(assigned.notes), assigned=assigned)
+        layers = None if columns is None else columns.of_architecture()
+        rows = assigned_rows(assigned, layers, () if columns is None else columns.constant)
+        return Source(str(path), rows, notes=list(assigned.notes), assigned=assigned)
     form = file_format(path, TABLES, "a table", TableError)
     if form == ".parquet":
         return _of_frame(read_parquet(path), str(path))

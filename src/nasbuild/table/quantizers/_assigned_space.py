@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nasbuild.errors import TableError
@@ -16,21 +16,22 @@ _BLOCK = re.compile(r"(?P<before>.*?)[._]?(?P<number>\d+)[._](?P<rest>.+)")
 _LISTED = 6
 
 
-def assigned_rows(held: Assigned, layers: Sequence[str] | None) -> list[tuple[str, dict[str, Any]]]:
-    """Place and flat fields of each row; of the given layers, or of all that are named.
+def assigned_rows(
+    held: Assigned, layers: Sequence[str] | None, others: Collection[str] = ()
+) -> list[tuple[str, dict[str, Any]] | TableError]:
+    """Place and flat fields of each row, or its error where it gives a layer no choice.
 
-    Raises
-    ------
-    TableError
-        If a row gives a layer no choice.
+    Of the given layers, or of all that are named. A row may say nothing of ``others``.
     """
     names = held.layers() if layers is None else list(layers)
-    rows = []
+    rows: list[tuple[str, dict[str, Any]] | TableError] = []
     for row in held.rows:
-        choices = row.choices(names)
-        if layers is None and (missing := [n for n in names if n not in choices]):
+        choices = row.choices([*names, *others])
+        if missing := [n for n in names if n not in choices]:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-            raise TableError(f"says nothing of {missing[0]}{more}, which another row names", where=row.where)
+            what = f"gives no choice to {missing[0]}{more}"
+            rows.append(TableError(what, where=row.where, todo="add a line about each layer"))
+            continue
         own: dict[str, Any] = {} if row.name is None else {"id": row.name}
         rows.append((row.where, own | choices | dict(row.metrics)))
     return rows
@@ -58,7 +59,11 @@ def assigned_space(
         notes.append(Note("read", text))
     fixed = [layer for layer in layers if len(choices[layer]) < 2]
     if len(fixed) == len(layers):
-        raise TableError("all layers have one choice, so there is nothing to choose", where=held.where)
+        raise TableError(
+            "all layers have one choice, so there is nothing to choose",
+            where=held.where,
+            todo="give a folder of several architectures, or write space.yaml yourself",
+        )
     if fixed:
         more = f" and {len(fixed) - _LISTED} more" if len(fixed) > _LISTED else ""
         notes.append(Note("read", f"the same in every row, so left out: {', '.join(fixed[:_LISTED])}{more}"))

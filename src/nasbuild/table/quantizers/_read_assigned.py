@@ -23,6 +23,7 @@ _MARKS = re.compile(
 )
 """What stands near the beginning of such a JSON file."""
 _BEGINNING = 2**18
+_VALIDATION = re.compile(r"teacher\.json|.*solution.*\.json")
 _PICKLED = (".pt", ".pth")
 _NAMED = 6
 
@@ -71,7 +72,7 @@ def _of_folder(folder: Path) -> Assigned | None:
     data = {
         p: found
         for p in files
-        if p.suffix.lower() == ".json" and (found := _json(p, marked=False)) is not None
+        if _VALIDATION.fullmatch(p.name) and (found := _json(p, marked=False)) is not None
     }
     validations = validation_folder(folder, data)
     if validations is not None:
