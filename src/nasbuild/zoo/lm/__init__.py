@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nasbuild.zoo.lm.exact_costs import language_costs
     from nasbuild.zoo.lm.language_losses import LanguageLosses
     from nasbuild.zoo.lm.loaded_model import LoadedModel, load_model, load_tokenizer
+    from nasbuild.zoo.lm.model_writer import WrittenModel, write_model
     from nasbuild.zoo.lm.shape_of_file import read_shape
     from nasbuild.zoo.lm.space_of_model import model_space
     from nasbuild.zoo.lm.text_windows import read_texts, token_windows
@@ -31,6 +32,7 @@ _LAZY = {
     "LoadedModel": "loaded_model",
     "change_of": "change_of_architecture",
     "language_costs": "exact_costs",
+    "WrittenModel": "model_writer",
     "load_language_task": "evaluator",
     "load_model": "loaded_model",
     "load_tokenizer": "loaded_model",
@@ -38,6 +40,7 @@ _LAZY = {
     "read_shape": "shape_of_file",
     "read_texts": "text_windows",
     "token_windows": "text_windows",
+    "write_model": "model_writer",
 }
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "ModelChange",
     "ModelShape",
     "TensorShape",
+    "WrittenModel",
     "change_of",
     "language_costs",
     "load_language_task",
@@ -59,6 +63,7 @@ __all__ = [
     "read_shape",
     "read_texts",
     "token_windows",
+    "write_model",
 ]
 
 __getattr__ = lazy(__name__, _LAZY)
