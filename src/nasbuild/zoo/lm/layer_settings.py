@@ -1,7 +1,7 @@
 """The types of a changed model as settings of other quantisers: llama.cpp's llama-quantize, mlx-lm and auto-round.
 
-Each tool rounds in its own way, so that what it makes has to be measured again. Layers are numbered without the blocks
-that are gone as a whole.
+Each tool rounds in its own way, so that what it makes has to be measured again. Layers have the numbers of the smaller
+model, which `write_gguf` and `write_model_folder` write.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 
 from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
+from nasbuild.zoo.lm._joined_parts import joined_parts
 from nasbuild.zoo.lm.model_change import ModelChange
-from nasbuild.zoo.lm.model_shape import ATTENTION, ModelShape
+from nasbuild.zoo.lm.model_shape import ATTENTION, MLP, ModelShape
 from nasbuild.zoo.lm.shape_of_file import FOLDER_NAMES
 from nasbuild.zoo.lm.tensor_types import tensor_types
 
@@ -248,12 +249,14 @@ def _layers(shape: ModelShape, change: ModelChange) -> Iterator[_Layer]:
     for name, tensor in shape.outer.items():
         if name in _OUTER:
             yield _Layer(None, name, tensor.columns, change.types.get(name, tensor.type))
-    number = 0
-    for block, one in zip(shape.blocks, change.blocks, strict=True):
-        for name, tensor in block.tensors.items():
-            if one.attention if name in ATTENTION else one.mlp:
-                yield _Layer(number, name, tensor.columns, one.types.get(name, tensor.type))
-        number += one.attention or one.mlp
+    for number, parts in enumerate(joined_parts(change)):
+        for part, block in zip((ATTENTION, MLP), parts, strict=True):
+            for name in part:
+                if block is None:
+                    continue
+                if tensor := shape.blocks[block].tensors.get(name):  # an MLP may have no gate
+                    kind = change.blocks[block].types.get(name, tensor.type)
+                    yield _Layer(number, name, tensor.columns, kind)
 
 
 def _llama_cpp_type(layer: _Layer, notes: list[str]) -> str:
