@@ -19,7 +19,7 @@ from nasbuild.zoo.lm.parts_to_vary import OUTER
 SHARES = (0.95, 0.9, 0.85, 0.8)  # of the parameters of the blocks
 BITS = (4.5, 4.25, 4.0, 3.75, 3.5)  # a weight of the blocks
 TYPES = ("q4_1", "q4_0", "w3g32", "w3g64", "w2g32")
-FREE = {"drop": ("unchanged", "influence"), "bits": ("unchanged", "uniform", "pattern")}
+FREE = {"drop": ("influence",), "bits": ("uniform", "pattern")}
 _OFFSPRING = 8  # of a generation
 Chosen = list[Architecture | None]
 
@@ -103,11 +103,6 @@ def singles(job: Job) -> list[Architecture]:
         for choice in job.choices(place)
         if choice != job.choices(place)[0]
     ]
-
-
-def unchanged(job: Job, _evaluations: int, _seed: int) -> Chosen:
-    """Within no budget; told for comparison where it is within one."""
-    return [job.reference if job.cost(job.reference) <= budget else None for budget in job.budgets]
 
 
 def ours(job: Job, evaluations: int, seed: int) -> Chosen:
@@ -257,7 +252,6 @@ WAYS: dict[str, Callable[[Job, int, int], Chosen]] = {
     "sum": summed,
     "random": random,
     "evolution": evolution,
-    "unchanged": unchanged,
     "influence": influence,
     "uniform": uniform,
     "pattern": pattern,

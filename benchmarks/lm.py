@@ -52,6 +52,7 @@ def main() -> None:
         job = drop_job(measured) if part == "drop" else bits_job(measured)
         rows = result.setdefault(part, {})
         result.setdefault("budgets", {})[part] = job.budgets
+        result.setdefault("parents", {})[part] = measured.test(job.space, job.reference)["windows"]
         for way in FREE[part]:
             measure_way(options, result, rows, job, way, 0, 0)
         for evaluations in options.evaluations:

@@ -138,7 +138,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["x.xls", "x", "x.txt", "x.csv.xz", "csv", "x.jsonl~"])
+@pytest.mark.parametrize("name", ["x.xls", "x", "x.md", "x.csv.xz", "csv", "x.jsonl~"])
 def test_other_endings_are_refused_before_any_work(nasbuild, files, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     for call, forms in REFUSED.values():

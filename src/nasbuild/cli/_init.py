@@ -25,7 +25,7 @@ def init(
         typer.Argument(
             metavar="DATA",
             help="table as you have it: CSV, TSV, Excel, JSON, JSON Lines, Parquet, or an Optuna storage (sqlite:///FILE, "
-            "FILE.db, journal FILE.log; #NAME names the study)",
+            "FILE.db, journal FILE.log; #NAME names the study); a file or folder of a quantiser (docs/quantisers.md)",
         ),
     ],
     out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")] = Path("space.yaml"),
@@ -161,6 +161,14 @@ def _asked(out: Output, question: Question) -> str:
 
 def _next_steps(guess: Guess, data: str, out_file: Path) -> list[str]:
     space = guess.space
+    own = () if space.columns is None else space.columns.metrics
+    if not space.metrics and not own:
+        return [
+            f"written to {out_file}; the table has no metric. Give what was measured as a further table with the columns id "
+            "and the metric:",
+            f"  nasbuild fit --space {shlex.quote(str(out_file))} --data {shlex.quote(data)} --data measured.csv "
+            "--target METRIC --out my-fit",
+        ]
     named = next(iter(space.metrics), None)
     undeclared = next(iter(() if space.columns is None else space.columns.metrics), None)
     target = named or (f"=+{undeclared}" if undeclared else " METRIC")

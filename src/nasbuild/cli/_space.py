@@ -40,7 +40,7 @@ def from_model(
         typer.Option(
             "--types",
             metavar="TYPES",
-            help="types of matrices, with commas, such as q5_0,q4_0,w3g64; default: all that make a matrix smaller",
+            help="types of matrices, with commas, such as q5_0,q4_0,w3g64; default: one for each number of bits that makes a matrix smaller",
         ),
     ] = None,
     tie: Annotated[

@@ -23,6 +23,7 @@ from nasbuild.table._own_table import rows_of_own_table
 from nasbuild.table._rows import RawRow, table_of_rows
 from nasbuild.table._table import Note, Table
 from nasbuild.table.infer._infer_space import Guess, guess_space
+from nasbuild.table.quantizers._read_assigned import read_assigned
 
 _SPACES = {"sd-unet-mini": "sd-unet"}
 """Built-in tables whose space has another name, as only one size of it was measured."""
@@ -76,7 +77,8 @@ def read_table(
     ----------
     source
         One of the following. A path to JSON Lines, JSON or YAML (our own form or once-for-all
-        configurations), CSV, Parquet or Excel, by its ending. ``-`` for JSON Lines on standard input. The name of
+        configurations), CSV, Parquet or Excel, by its ending; or to a file of a quantiser, or a folder of these
+        (docs/quantisers.md). ``-`` for JSON Lines on standard input. The name of
         a built-in table. A polars or pandas frame or an Arrow table with flat columns. An Optuna study, or the URL
         or file of its storage.
     space
@@ -156,6 +158,12 @@ def raw_rows(
             # Read at once, as the path may be temporary.
             return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
     path = Path(source)
+    if read_assigned(path) is not None:
+        raise TableError(
+            "is a file of a quantiser, whose layers the space does not know (it has no columns)",
+            where=str(path),
+            todo=f"make the space from it: nasbuild init {path}",
+        )
     form = file_format(path, TABLES, "a table", TableError)
     if form == ".parquet":
         return space, *rows_of_parquet(space, path)

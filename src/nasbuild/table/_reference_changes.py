@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nasbuild.space import ABSENT, Absent, Architecture, Choice, Space, architecture_id, choice_key
-from nasbuild.table._table import Table
+from nasbuild.table._table import Table, short_id
 
 _NEAR = 0.5  # share of the stages in which most rows may differ from a centre of the table
 _NAMED = 6  # parts in a sentence
@@ -269,7 +269,7 @@ def changes_text(summary: dict[str, Any]) -> str:
     if not summary["measured"]:
         source += ", not in the table"
     text = (
-        f"reference {summary['reference']} ({source}): {summary['one']:,} row{'' if summary['one'] == 1 else 's'} "
+        f"reference {short_id(summary['reference'])} ({source}): {summary['one']:,} row{'' if summary['one'] == 1 else 's'} "
         f"change{'s' if summary['one'] == 1 else ''} one part of it, {summary['two']:,} two, {summary['more']:,} more."
     )
     never = summary["never_changed"]

@@ -23,6 +23,9 @@ from nasbuild.table._optuna import is_study, notes_on_others
 from nasbuild.table._optuna_storage import is_storage, load_study
 from nasbuild.table._split_texts import joined_text, notation_of, split_text
 from nasbuild.table._table import Note
+from nasbuild.table.quantizers._assigned import Assigned
+from nasbuild.table.quantizers._assigned_space import assigned_rows
+from nasbuild.table.quantizers._read_assigned import read_assigned
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -53,6 +56,8 @@ class Source:
         (`notation_of`).
     directions
         Directions that a study declares, by field.
+    assigned
+        What it says of layers, if it is a file of a quantiser.
     """
 
     where: str
@@ -65,6 +70,7 @@ class Source:
     literals: dict[str, str] = field(default_factory=dict)
     directions: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    assigned: Assigned | None = None
 
     @property
     def good(self) -> list[PlacedRow]:
@@ -103,6 +109,10 @@ def read_source(source: Any, columns: Columns | None = None) -> Source:
 
 
 def _of_path(path: Path, columns: Columns | None) -> Source:
+    if (assigned := read_assigned(path)) is not None:
+        layers = None if columns is None else columns.of_architecture()
+        rows = assigned_rows(assigned, layers, () if columns is None else columns.constant)
+        return Source(str(path), rows, notes=list(assigned.notes), assigned=assigned)
     form = file_format(path, TABLES, "a table", TableError)
     if form == ".parquet":
         return _of_frame(read_parquet(path), str(path))

@@ -183,18 +183,9 @@ class DraftSpace:
         names: dict[str, str] = {}
         for name, column in self.roles.metrics.items():
             known = metric_words(column.name)
-            direction = self.source.directions.get(column.name) or known.direction
+            direction = self.source.directions.get(column.name)
+            direction = direction or metric_direction(name, column.name, questions)
             names[name] = column.name
-            if direction is None:
-                options = {
-                    "none": f"say it each time, --target=+{name} or --target=-{name}",
-                    "maximize": "more is better",
-                    "minimize": "less is better",
-                }
-                answer = questions.ask(
-                    f"{name}.direction", f"Of the metric {name!r}, what is better?", options
-                )
-                direction = None if answer == "none" else answer
             if direction is not None:
                 self._metrics[name] = {
                     "direction": direction,
@@ -249,6 +240,19 @@ class DraftSpace:
                 f"neither architecture nor metric, so left out: {_names([c.name for c in self._ignored])}"
             )
         return notes
+
+
+def metric_direction(name: str, column: str, questions: Questions) -> str | None:
+    """What the name of a metric's column says is better, else the answer to a question; None if neither says it."""
+    if (direction := metric_words(column).direction) is not None:
+        return direction
+    options = {
+        "none": f"say it each time, --target=+{name} or --target=-{name}",
+        "maximize": "more is better",
+        "minimize": "less is better",
+    }
+    answer = questions.ask(f"{name}.direction", f"Of the metric {name!r}, what is better?", options)
+    return None if answer == "none" else answer
 
 
 def _marked(roles: Roles) -> list[TypedColumn]:

@@ -14,11 +14,13 @@ from nasbuild.errors import SpaceError, TableError
 from nasbuild.space import DIGITS, LITERALS, Space, space_from_dict
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._source import Source, join_lists, read_source
-from nasbuild.table.infer._draft_space import DraftSpace
+from nasbuild.table.infer._draft_space import DraftSpace, metric_direction
 from nasbuild.table.infer._questions import Question, Questions
 from nasbuild.table.infer._roles import Roles, column_roles
 from nasbuild.table.infer._stages import guess_stages
 from nasbuild.table.infer._typed_columns import typed_columns
+from nasbuild.table.quantizers._assigned import Assigned
+from nasbuild.table.quantizers._assigned_space import assigned_space
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def guess_space(
             "the table is empty" if bad is None else f"no row could be read: {bad}", where=held.where
         )
     questions = Questions(answers or {})
+    if held.assigned is not None:
+        return _guess_of_assigned(held, held.assigned, questions, name or _space_name(source, held))
     columns = typed_columns(held)
     roles = column_roles(columns, metrics, held.literals, questions)
     if split := _repeats_others(held, roles):
@@ -169,6 +173,23 @@ def guess_space(
     if held.unnamed:
         notes.append("a column without a name, such as the index that pandas writes, was left out")
     return Guess(space, len(held.good), tuple(notes), tuple(questions.asked), held.where, held)
+
+
+def _guess_of_assigned(held: Source, assigned: Assigned, questions: Questions, name: str) -> Guess:
+    """The space of a quantiser's file, whose layout is known: only the meaning of a metric may be asked."""
+    directions = {
+        metric: assigned.directions.get(metric) or metric_direction(metric, metric, questions)
+        for metric in assigned.metrics
+    }
+    rows = [row for _, row in held.good]
+    data, notes = assigned_space(assigned, rows, directions, name)
+    try:
+        space = space_from_dict(data)
+    except SpaceError as error:
+        raise TableError(f"no space could be inferred ({error})", where=held.where) from None
+    questions.check()
+    texts = [note.text for note in (*assigned.notes, *notes)]
+    return Guess(space, len(rows), tuple(texts), tuple(questions.asked), held.where, held)
 
 
 def _repeats_others(held: Source, roles: Roles) -> list[str]:

@@ -13,7 +13,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.zoo.lm.loaded_model import LoadedModel
 from nasbuild.zoo.lm.model_change import BlockChange, ModelChange
 from nasbuild.zoo.lm.model_shape import ATTENTION
-from nasbuild.zoo.lm.tensor_types import rounded
+from nasbuild.zoo.lm.tensor_types import rounded, tensor_types
 
 _ATTENTION, _MLP = "self_attn", "mlp"
 
@@ -71,7 +71,7 @@ class ChangedModel:
                 continue  # does not run
             linear, place = self._original[number, name], (number, name)
             weight, bias = self._cut(number, name, change)
-            kind = change.types.get(name)
+            kind = change.types.get(name) or self._type_again(number, name, change)
             if kind is not None:
                 whole = weight is self._weights[place]
                 weight = self._rounded(place, weight, kind) if whole else rounded(weight, kind)
@@ -81,6 +81,12 @@ class ChangedModel:
         switch(getattr(block, _ATTENTION), change.attention, _no_attention)
         switch(getattr(block, _MLP), change.mlp, _no_mlp)
         switch(block, change.attention or change.mlp, self.pass_on)
+
+    def _type_again(self, number: int, name: str, change: BlockChange) -> str | None:
+        """The unchanged type where kept columns are other groups than before, so that it rounds them again."""
+        kind = self.model.shape.blocks[number].tensors[name].type
+        cut = change.channels if name == "ffn_down" else change.kv_heads if name == "attn_output" else None
+        return kind if cut is not None and kind in tensor_types() and kind != "f32" else None
 
     def _cut(self, number: int, name: str, change: BlockChange) -> tuple[Tensor, Tensor | None]:
         """A matrix and its bias, cut to kept heads and channels."""

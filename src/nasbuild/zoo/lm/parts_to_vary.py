@@ -7,7 +7,7 @@ from typing import Any
 
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.lm.model_shape import BlockShape, TensorShape
-from nasbuild.zoo.lm.tensor_types import fits, tensor_type, tensor_types, type_bytes
+from nasbuild.zoo.lm.tensor_types import fits, tensor_type, type_bytes
 
 PARTS = ("blocks", "attention", "mlp", "width", "heads", "bits")
 OUTER = "outer"
@@ -23,6 +23,8 @@ GROUPS = {
     "ffn_down": ("ffn_down",),
 }
 """Feature of bits -> matrices that share its choice, by default. q and k meet in a product, gate and up as well."""
+DEFAULT_TYPES = ("q8_0", "q5_0", "q4_0", "w3g64", "w2g64")
+"""One for each number of bits, so that few single changes need a measurement."""
 _SHARES = (1.0, 0.75, 0.5, 0.25)  # of the channels
 _CHANNELS_STEP = 64  # channels are kept in multiples, so that every type of weights fits
 
@@ -63,7 +65,7 @@ def channels_of(channels: int) -> list[int]:
 
 def types_of(tensors: Sequence[TensorShape], types: Sequence[str]) -> list[str]:
     """Types, most bits first, that fit the columns and make the tensors smaller than they are."""
-    ordered = sorted(types or tensor_types(), key=lambda name: -tensor_type(name).bits)
+    ordered = sorted(types or DEFAULT_TYPES, key=lambda name: -tensor_type(name).bits)
     now = sum(one.bytes for one in tensors)
 
     def smaller(name: str) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from nasbuild.errors import NasbuildError
 from nasbuild.space import Space, space_from_dict
 from nasbuild.zoo.lm.declared_costs import declared_costs
-from nasbuild.zoo.lm.model_shape import ModelShape
+from nasbuild.zoo.lm.model_change import BLOCK_TENSORS
+from nasbuild.zoo.lm.model_shape import ATTENTION, ModelShape
 from nasbuild.zoo.lm.parts_to_vary import GROUPS, OUTER, check_parts, features_of, type_choices
 
 METRICS: dict[str, dict[str, Any]] = {
@@ -40,7 +41,7 @@ def model_space(
         What varies: ``blocks``, ``attention``, ``mlp`` (there or not), ``width`` (channels of the MLP), ``heads``
         (key-value heads with their query heads), ``bits`` (types of the matrices, embeddings in a stage of their own).
     types
-        Types to choose from; without them all that fit and make a matrix smaller.
+        Types to choose from; by default one for each number of bits. Those that fit and make a matrix smaller are taken.
     context
         Tokens in the key-value cache, for ``kv_bytes`` and ``macs``.
     tie
@@ -85,6 +86,15 @@ def tied_groups(tie: Sequence[Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Features of bits and their matrices, with some tied otherwise than by default."""
     groups = dict(GROUPS)
     for names in tie:
+        for name in names:
+            if name not in BLOCK_TENSORS:
+                raise NasbuildError(f"a block has no matrix '{name}'", where="--tie", allowed=BLOCK_TENSORS)
+            if (name in ATTENTION) != (names[0] in ATTENTION):
+                raise NasbuildError(
+                    f"{names[0]} and {name} are of different parts",
+                    where="--tie",
+                    todo="tie matrices of the attention, or of the MLP",
+                )
         groups = {
             feature: rest
             for feature, tensors in groups.items()
