@@ -40,7 +40,9 @@ OUTER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", 
 _CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "qwen3": Qwen3Config}
 
 
-def tiny_model(architecture: str = "llama", *, blocks: int = BLOCKS, tied: bool = True) -> PreTrainedModel:
+def tiny_model(
+    architecture: str = "llama", *, blocks: int = BLOCKS, channels: int = CHANNELS, tied: bool = True
+) -> PreTrainedModel:
     """A model of transformers whose parts all matter."""
     config = _CONFIGS[architecture](
         hidden_size=HIDDEN,
@@ -48,7 +50,7 @@ def tiny_model(architecture: str = "llama", *, blocks: int = BLOCKS, tied: bool 
         num_attention_heads=HEADS,
         num_key_value_heads=KV_HEADS,
         head_dim=HEAD,
-        intermediate_size=CHANNELS,
+        intermediate_size=channels,
         vocab_size=TOKENS,
         max_position_embeddings=128,
         rms_norm_eps=1e-5,

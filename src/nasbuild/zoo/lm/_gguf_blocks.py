@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.lm._gguf_source import GgufSource
+from nasbuild.zoo.lm._joined_parts import joined_parts
 from nasbuild.zoo.lm.model_change import ModelChange
 
 DECI = "deci"
@@ -53,7 +54,7 @@ def plan_blocks(change: ModelChange, source: GgufSource) -> BlockPlan:
     NasbuildError
         If no architecture of llama.cpp has such blocks.
     """
-    blocks = _paired(change, source)
+    blocks = _sized(change, source)
     notes = [
         f"the attention of block {one.attention} and the MLP of block {one.mlp} make one block"
         for one in blocks
@@ -80,27 +81,18 @@ def plan_blocks(change: ModelChange, source: GgufSource) -> BlockPlan:
     return BlockPlan(DECI, tuple(blocks), tuple(notes))
 
 
-def _paired(change: ModelChange, source: GgufSource) -> list[NewBlock]:
-    """Blocks of the changed model; an attention without MLP takes the next part if that is an MLP.
-
-    Such a block computes the same as the two.
-    """
-    parts: list[tuple[str, int]] = []
-    for n, block in enumerate(change.blocks):
-        parts += [("attention", n)] * block.attention + [("mlp", n)] * block.mlp
+def _sized(change: ModelChange, source: GgufSource) -> list[NewBlock]:
+    """Blocks of the changed model, with 0 for parts that are gone."""
     blocks: list[NewBlock] = []
-    for kind, n in parts:
-        if kind == "attention":
-            kept = change.blocks[n].kv_heads
+    for attention, mlp in joined_parts(change):
+        kv_heads = channels = 0
+        if attention is not None:
+            kept = change.blocks[attention].kv_heads
             kv_heads = source.kv_heads if kept is None else len(kept)
-            blocks.append(NewBlock(n, None, kv_heads * source.query_group, kv_heads, 0))
-            continue
-        kept = change.blocks[n].channels
-        channels = source.channels if kept is None else len(kept)
-        if blocks and blocks[-1].mlp is None:
-            blocks[-1] = replace(blocks[-1], mlp=n, channels=channels)
-        else:
-            blocks.append(NewBlock(None, n, 0, 0, channels))
+        if mlp is not None:
+            kept = change.blocks[mlp].channels
+            channels = source.channels if kept is None else len(kept)
+        blocks.append(NewBlock(attention, mlp, kv_heads * source.query_group, kv_heads, channels))
     return blocks
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.zoo.lm.model_change import BLOCK_TENSORS, OUTER_TENSORS, ModelChange
 
 if TYPE_CHECKING:
     from gguf import ReaderField, ReaderTensor
@@ -138,47 +136,3 @@ def tensor_values(tensor: ReaderTensor) -> np.ndarray:
             where=tensor.name,
             todo="give a file of the model with other types, such as F16",
         ) from None
-
-
-def check_change(change: ModelChange, source: GgufSource) -> None:
-    """Refuse changes of another model: other numbers of blocks, heads, channels or unknown tensors.
-
-    Raises
-    ------
-    NasbuildError
-        With the first mistake.
-    """
-    if len(change.blocks) != source.blocks:
-        raise NasbuildError(
-            f"the change has {len(change.blocks)} blocks, the model {source.blocks}", where=source.path
-        )
-    _check_names(change.types, OUTER_TENSORS, "the change")
-    if "output" in change.types and "output.weight" not in source.tensors:
-        raise NasbuildError(
-            "the model has no head of its own", where="output", todo="give the type to token_embd"
-        )
-    for n, block in enumerate(change.blocks):
-        _check_names(block.types, BLOCK_TENSORS, f"block {n}")
-        for what, kept, there in (
-            ("kv_heads", block.kv_heads, source.kv_heads),
-            ("channels", block.channels, source.channels),
-        ):
-            _check_kept(kept, there, f"block {n}, {what}")
-    if not any(block.attention or block.mlp for block in change.blocks):
-        raise NasbuildError("no block is left", where="the change")
-
-
-def _check_names(types: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for name in types:
-        if name not in known:
-            raise NasbuildError(f"there is no tensor '{name}'", where=where, allowed=known)
-
-
-def _check_kept(kept: tuple[int, ...] | None, there: int, where: str) -> None:
-    if kept is None:
-        return
-    ascending = all(a < b for a, b in pairwise(kept))
-    if not kept or not ascending or kept[0] < 0 or kept[-1] >= there:
-        raise NasbuildError(
-            "must be ascending numbers, at least one", where=where, allowed=f"0 to {there - 1}"
-        )

@@ -12,8 +12,9 @@ import numpy as np
 from nasbuild._atomic_write import writing
 from nasbuild.zoo.lm._gguf_blocks import DECI, BlockPlan, plan_blocks
 from nasbuild.zoo.lm._gguf_parts import changed_tensors
-from nasbuild.zoo.lm._gguf_source import GgufSource, check_change, read_gguf_source
+from nasbuild.zoo.lm._gguf_source import GgufSource, read_gguf_source
 from nasbuild.zoo.lm._gguf_tensors import NewTensor
+from nasbuild.zoo.lm._joined_parts import check_change
 from nasbuild.zoo.lm.model_change import ModelChange
 from nasbuild.zoo.lm.tensor_types import tensor_type
 
@@ -83,7 +84,8 @@ def write_gguf(
     nasbuild.errors.NasbuildError: missing.gguf: no such file
     """
     model = read_gguf_source(source)
-    check_change(change, model)
+    outer = [name.removesuffix(".weight") for name in model.tensors]
+    check_change(change, model.path, [(model.kv_heads, model.channels)] * model.blocks, outer)
     plan = plan_blocks(change, model)
     tensors = list(changed_tensors(change, model, plan))
     with writing(path) as temporary:
