@@ -13,7 +13,7 @@ import numpy as np
 
 from nasbuild._atomic_write import write_text
 from nasbuild.api._arguments import texts
-from nasbuild.api._evaluate import optimize
+from nasbuild.api._evaluate import Progress, optimize
 from nasbuild.builder import format_bounds
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import load_evaluator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SPACE, LEARN, TEST, TESTED, FOUND = "space.yaml", "learn.yaml", "test.yaml", "test.json", "found"
 MODELS, RESULT = "models", "models.json"
-Progress = Callable[[str], None]
+_TESTING = "measuring on other text"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def shrink_model(
     test_windows: int = 16,
     workers: int | None = None,
     seed: int = 0,
-    progress: Progress = lambda _: None,
+    progress: Progress = lambda *_: None,
     on_round: Callable[[LoopState], None] = lambda _: None,
 ) -> ShrunkModel:
     """Make a language model smaller within budgets. The same call resumes a stopped one.
@@ -125,7 +125,9 @@ def shrink_model(
     workers
         Worker processes; each has the model in memory.
     progress
-        Called with a line on each step.
+        Called with the current activity, the number done, the total, and a note.
+    on_round
+        Called after every round of the loop.
 
     Raises
     ------
@@ -169,23 +171,26 @@ def shrink_model(
         budget=evaluations,
         workers=workers,
         seed=seed,
+        progress=progress,
         on_round=on_round,
     )
     task = load_language_task(folder / TEST)
     assert space.reference is not None
-    progress("measuring the unchanged model on the text of the test")
+    found = best_within_budgets(state.evaluated)
+    total = len(found) + 1
+    progress(_TESTING, 0, total, "")
     unchanged = _tested(folder, task, space, space.reference)
     best = []
-    for one in best_within_budgets(state.evaluated):
+    for number, one in enumerate(found, 1):
+        progress(_TESTING, number, total, "")
         where = format_bounds(one.bounds)
         if one.row is None:
             best.append(SmallModel(where))
             continue
-        progress(f"measuring the best within {where} on the text of the test, and writing it")
         best.append(_finished(folder, task, space, state, one.row, where, unchanged))
-    found = state.evaluated
-    rows = {a: i for i, a in enumerate(found.architectures)}
-    known = float(found.values[rows[space.reference], 0]) if space.reference in rows else float("nan")
+    progress(_TESTING, total, total, "")
+    rows = {a: i for i, a in enumerate(state.evaluated.architectures)}
+    known = float(state.evaluated.values[rows[space.reference], 0])
     costs = language_costs(shape, shape.unchanged, context)
     result = ShrunkModel(costs, known, float(unchanged.mean()), tuple(best), state)
     plain = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -62,30 +62,26 @@ def shrink_model(
     out = Output(as_json)
     found = out_folder / "found"
 
-    def told(state: Any) -> None:
-        done = len(state.evaluated.architectures)
-        out.line(f"{done:,} of {evaluations:,} evaluations; {found / REPORT} is up to date")
-        write_rounds(state, found, found / FIT)
-
     out.line(
         f"{model.name}: {', '.join(names(vary))} vary; {evaluations:,} evaluations of the loss on {', '.join(text)}"
     )
-    result = run(
-        model,
-        text,
-        budget,
-        out=out_folder,
-        vary=names(vary),
-        types=names(types),
-        evaluations=evaluations,
-        context=context,
-        windows=windows,
-        test_windows=test_windows,
-        workers=workers,
-        seed=seed,
-        progress=out.line,
-        on_round=told,
-    )
+    with out.progress(f"stopped: measurements are in {out_folder}; the same command resumes") as move:
+        result = run(
+            model,
+            text,
+            budget,
+            out=out_folder,
+            vary=names(vary),
+            types=names(types),
+            evaluations=evaluations,
+            context=context,
+            windows=windows,
+            test_windows=test_windows,
+            workers=workers,
+            seed=seed,
+            progress=move,
+            on_round=lambda state: write_rounds(state, found, found / FIT),
+        )
     _print(out, result)
     for one in result.best:
         if one.model is not None:

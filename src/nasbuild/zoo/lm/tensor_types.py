@@ -233,7 +233,7 @@ def encoded(weight: np.ndarray, name: str) -> np.ndarray:
 
 def _in_q4_0(weight: np.ndarray, group: int, bits: int) -> np.ndarray:
     """Odd levels in blocks of 32: a float16 scale, then level + 8 of columns n and n + 16 in byte n."""
-    half_step, levels = odd_levels(torch.from_numpy(weight).reshape(-1, group), bits)
+    half_step, levels = odd_levels(torch.tensor(weight).reshape(-1, group), bits)
     blocks = levels.add_(8).to(torch.uint8).reshape(-1, 2, 16).numpy()
     scales = half_step.half().repeat_interleave(group // 32, 0).numpy().view(np.uint8)
     packed = np.concatenate([scales, blocks[:, 0] | (blocks[:, 1] << 4)], axis=1)
