@@ -59,7 +59,7 @@ def test_llama_cpp_computes_what_the_changed_model_computes(architecture: str, w
     written = write_gguf(source, change, path)
     expected = losses(changed_model(tiny_model(architecture), change), TEXT, 4)
     found = llama_cpp_losses(path, TEXT, 4, word=PRINTED)
-    np.testing.assert_allclose(found, expected, atol=1e-3)  # float32, and losses of up to 30 nats
+    np.testing.assert_allclose(found, expected, atol=2e-4)  # float32, and losses of up to 30 nats
     assert written.file_bytes == path.stat().st_size
     assert written.counted_bytes == written.tensor_bytes <= written.file_bytes
     if what in ("nothing", "blocks", "a pair", "channels"):
