@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nasbuild.zoo.lm.loaded_model import LoadedModel, load_model, load_tokenizer
     from nasbuild.zoo.lm.shape_of_file import read_shape
     from nasbuild.zoo.lm.space_of_model import model_space
-    from nasbuild.zoo.lm.tensor_types import TensorType, tensor_type, tensor_types
+    from nasbuild.zoo.lm.tensor_types import TensorType, k_types, tensor_type, tensor_types
     from nasbuild.zoo.lm.text_windows import read_texts, token_windows
 
 _LAZY = {
@@ -46,6 +46,7 @@ _LAZY = {
     "WrittenGguf": "gguf_writer",
     "auto_round_layer_config": "layer_settings",
     "change_of": "change_of_architecture",
+    "k_types": "tensor_types",
     "language_costs": "exact_costs",
     "llama_quantize_options": "layer_settings",
     "load_language_task": "evaluator",
@@ -79,6 +80,7 @@ __all__ = [
     "WrittenGguf",
     "auto_round_layer_config",
     "change_of",
+    "k_types",
     "language_costs",
     "llama_quantize_options",
     "load_language_task",
