@@ -76,7 +76,7 @@ def gguf_from(model: PreTrainedModel, path: Path, kind: str = "f32") -> Path:
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(128)
     writer.add_embedding_length(HIDDEN)
-    writer.add_feed_forward_length(CHANNELS)
+    writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
     writer.add_key_length(HEAD)

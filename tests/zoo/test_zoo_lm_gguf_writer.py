@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_llama_cpp_computes_what_the_changed_model_computes(architecture: str, w
     written = write_gguf(source, change, path)
     expected = losses(changed_model(tiny_model(architecture), change), TEXT, 4)
     found = llama_cpp_losses(path, TEXT, 4, word=PRINTED)
-    np.testing.assert_allclose(found, expected, atol=1e-3)  # float32, and losses of up to 30 nats
+    np.testing.assert_allclose(found, expected, atol=2e-4)  # float32, and losses of up to 30 nats
     assert written.file_bytes == path.stat().st_size
     assert written.counted_bytes == written.tensor_bytes <= written.file_bytes
     if what in ("nothing", "blocks", "a pair", "channels"):
@@ -81,6 +82,19 @@ def test_a_block_without_attention_has_none_in_the_file_and_zeros_are_said(folde
     assert "block 2 of the file has one channel of zeros" in written.notes[1]
 
 
+def test_llama_cpp_computes_with_the_rounded_values(folder: Path):
+    source = gguf_from(tiny_model(channels=512), folder / "wide.gguf")
+    downs, ups = ("q6_k", "q5_k", "q4_k", "q3_k", "q2_k"), ("w3g64", "w3g32", "w2g64", "w2g32", "q4_1")
+    blocks = tuple(BlockChange(types={"ffn_down": d, "ffn_up": u}) for d, u in zip(downs, ups, strict=True))
+    change = ModelChange(blocks)
+    write_gguf(source, change, folder / "few-bits.gguf")
+    found = llama_cpp_losses(folder / "few-bits.gguf", TEXT, 4, word=PRINTED)
+    rounded = losses(changed_model(tiny_model(channels=512), change), TEXT, 4)
+    whole = losses(tiny_model(channels=512), TEXT, 4)
+    # llama.cpp rounds activations to 8 bits beside these types.
+    assert np.abs(found - rounded).mean() < 0.2 * np.abs(rounded - whole).mean()
+
+
 def test_what_is_not_changed_keeps_its_bytes_and_the_rest_is_rounded_once(folder: Path):
     source = source_of("llama", folder, "q4_1")
     types = {"attn_v": "w3g64", "ffn_down": "q5_1", "ffn_gate": "f16"}
@@ -91,11 +105,7 @@ def test_what_is_not_changed_keeps_its_bytes_and_the_rest_is_rounded_once(folder
     expected = {f"blk.0.{name}.weight": kind for name, kind in types.items()} | {"token_embd.weight": "q8_0"}
     counted = 0
     for name, tensor in after.items():
-        old = (
-            before[name.replace("blk.3", "blk.4").replace("blk.2", "blk.3").replace("blk.1", "blk.2")]
-            if ("blk.0" not in name)
-            else before[name.replace("blk.0", "blk.1")]
-        )
+        old = before[re.sub(r"(?<=blk\.)\d", lambda number: str(int(number[0]) + 1), name)]
         if name not in expected:
             assert tensor.data.tobytes() == old.data.tobytes()
             counted += tensor.n_bytes

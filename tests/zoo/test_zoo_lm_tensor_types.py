@@ -9,33 +9,53 @@ from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 
 from nasbuild.errors import NasbuildError
-from nasbuild.zoo.lm.tensor_types import encoded, fits, rounded, tensor_type, tensor_types, type_bytes
+from nasbuild.zoo.lm.tensor_types import (
+    encoded,
+    fits,
+    k_types,
+    rounded,
+    tensor_type,
+    tensor_types,
+    type_bytes,
+)
 
 OWN = ("w3g32", "w3g64", "w2g32", "w2g64")
 
 
-def weights() -> torch.Tensor:
+def weights(columns: int = 192) -> torch.Tensor:
     """Rows of all sizes, zeros, ties of size, constants, steps that float16 can't hold."""
     random = torch.Generator().manual_seed(0)
-    weight = torch.randn(60, 192, generator=random) * torch.rand(60, 1, generator=random) * 0.2
+    weight = torch.randn(60, columns, generator=random) * torch.rand(60, 1, generator=random) * 0.2
     weight[3] = 0
     weight[4, ::2] = -weight[4, 1::2]
     weight[5] = -0.1
     weight[6] *= 1e-6
     weight[7] = 1e-39
-    weight[8] = torch.randint(-3, 4, (192,), generator=random).float()
+    weight[8] = torch.randint(-3, 4, (columns,), generator=random).float()
     weight[9] *= 1e4
     return weight
 
 
-@pytest.mark.parametrize("name", list(tensor_types()))
+@pytest.mark.parametrize("name", [*tensor_types(), *k_types()])
 def test_the_bytes_in_a_file_hold_the_rounded_values(name: str):
-    weight, kind = weights(), tensor_type(name)
+    columns = 512 if name in k_types() else 192
+    weight, kind = weights(columns), tensor_type(name)
     stored = encoded(weight.numpy(), name)
-    assert stored.shape == (60, 192 // kind.group * kind.container_bytes_per_group)
+    assert stored.shape == (60, columns // kind.group * kind.container_bytes_per_group)
     read = dequantize(stored, GGMLQuantizationType[kind.container.upper()])
     np.testing.assert_array_equal(rounded(weight, name).numpy(), read)
-    assert type_bytes(name, 60, 192) == 60 * 192 * kind.bits / 8
+    assert type_bytes(name, 60, columns) == 60 * columns * kind.bits / 8
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"), [("q5_k", "q5_0"), ("q4_k", "q4_0"), ("q3_k", "w3g32"), ("q2_k", "w2g32")]
+)
+def test_types_with_rounded_scales_lose_less_than_plain_ones(name: str, plain: str):
+    weight = torch.randn(300, 512, generator=torch.Generator().manual_seed(1))
+    error, other = ((rounded(weight, one) - weight).square().mean() for one in (name, plain))
+    assert error < 0.9 * other
+    constant = torch.full((1, 256), -0.3)
+    torch.testing.assert_close(rounded(constant, name), constant, rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -47,6 +47,12 @@ class WrittenFolder:
         Bytes of its tensors.
     notes
         Sentences on what the folder needs, or holds otherwise than the change says.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import WrittenFolder
+    >>> WrittenFolder("small", "LlamaForCausalLM", 28, 512_000_000, ()).blocks
+    28
     """
 
     path: str

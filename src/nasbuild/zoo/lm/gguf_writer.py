@@ -38,6 +38,13 @@ class WrittenGguf:
         which GGUF files hold as ``q4_0``.
     notes
         Sentences on what the file holds otherwise than the change says.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import WrittenGguf
+    >>> written = WrittenGguf("small.gguf", "llama", 28, 98_400_000, 96_600_000, 93_300_000, ())
+    >>> written.tensor_bytes - written.counted_bytes  # what types of 2 and 3 bits take more in the file
+    3300000
     """
 
     path: str

@@ -42,6 +42,12 @@ class LayerSettings:
         Lines of options for llama-quantize; dicts as JSON for the others.
     notes
         Sentences on types that the tool doesn't have, and what it has instead.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import LayerSettings
+    >>> LayerSettings({"model.layers.0.mlp.down_proj": {"bits": 4}}, ("auto-round has no 5 bits: q5_1 is 4 bits there",)).notes
+    ('auto-round has no 5 bits: q5_1 is 4 bits there',)
     """
 
     settings: Any
@@ -222,7 +228,8 @@ def write_layer_settings(
     >>> value = TensorShape(rows=64, columns=192, type="f16", bytes=64 * 192 * 2)
     >>> block = BlockShape({"attn_v": value}, heads=3, kv_heads=1, head_dim=64, channels=256, attention_norms=192, mlp_norms=192)
     >>> model = ModelShape("tiny", (block,) * 2, {}, norms=192)
-    >>> sorted(write_layer_settings(model, model.unchanged, "settings"))
+    >>> from tempfile import mkdtemp
+    >>> sorted(write_layer_settings(model, model.unchanged, mkdtemp()))
     ['auto-round-layer-config.json', 'llama-quantize.txt', 'mlx-quantization.json']
     """
     place = Path(folder)

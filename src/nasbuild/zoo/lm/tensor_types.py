@@ -1,7 +1,7 @@
 """Types that a weight matrix can be rounded to: their bytes, their values, and how GGUF files hold them.
 
-Types of `gguf.quants` are rounded exactly as there. It has no writer for 2 and 3 bits, and llama.cpp's own need rows
-of multiples of 256. So ``w3g64`` (3 bits, groups of 64 columns) and its like are ours: symmetric levels ±0.5, ±1.5, ...
+Types of `gguf.quants` are rounded exactly as there. It has no writer for 2 and 3 bits, and llama.cpp's types of so few
+bits (`k_types`) need rows of multiples of 256. So ``w3g64`` (3 bits, groups of 64 columns) and its like are ours: symmetric levels ±0.5, ±1.5, ...
 times a step in float16. Their values fit in llama.cpp's ``q4_0`` without loss. So llama.cpp computes with exactly these
 values, but the file is larger than the bytes that are counted.
 """
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from nasbuild.errors import NasbuildError
+from nasbuild.zoo.lm._k_types import COLUMNS, k_bytes, k_values
 from nasbuild.zoo.lm._round_groups import (
     from_odd_levels,
     odd_levels,
@@ -64,7 +65,7 @@ class TensorType:
     @property
     def container_bytes_per_group(self) -> int:
         """Bytes that a GGUF file takes for a group."""
-        held = _TYPES[self.container]
+        held = tensor_type(self.container)
         return held.bytes_per_group * self.group // held.group
 
 
@@ -84,6 +85,16 @@ _TYPES = {
         TensorType("w2g64", 64, 18, "q4_0"),
     )
 }
+_K_TYPES = {
+    one.name: one
+    for one in (
+        TensorType("q6_k", COLUMNS, 210, "q6_k"),
+        TensorType("q5_k", COLUMNS, 176, "q5_k"),
+        TensorType("q4_k", COLUMNS, 144, "q4_k"),
+        TensorType("q3_k", COLUMNS, 110, "q3_k"),
+        TensorType("q2_k", COLUMNS, 84, "q2_k"),
+    )
+}
 _ODD_BITS = {"w3g32": 3, "w3g64": 3, "w2g32": 2, "w2g64": 2}
 _VALUES = {
     "q8_0": scaled_to_8_bits,
@@ -91,12 +102,13 @@ _VALUES = {
     "q5_0": partial(scaled_by_largest, half=16),
     "q4_1": partial(scaled_from_lowest, levels=16),
     "q4_0": partial(scaled_by_largest, half=8),
+    **{name: partial(k_values, name=name) for name in _K_TYPES},
     **{name: partial(from_odd_levels, bits=bits) for name, bits in _ODD_BITS.items()},
 }
 
 
 def tensor_types() -> Mapping[str, TensorType]:
-    """All types by name, most bits first.
+    """The types that rows of any multiple of 64 can have, by name, most bits first.
 
     Examples
     --------
@@ -105,6 +117,18 @@ def tensor_types() -> Mapping[str, TensorType]:
     {'q4_0': 4.5, 'w3g32': 3.5, 'w3g64': 3.25, 'w2g32': 2.5, 'w2g64': 2.25}
     """
     return MappingProxyType(_TYPES)
+
+
+def k_types() -> Mapping[str, TensorType]:
+    """llama.cpp's types for rows of multiples of 256, by name, most bits first.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm.tensor_types import k_types
+    >>> {one.name: one.bits for one in k_types().values()}
+    {'q6_k': 6.5625, 'q5_k': 5.5, 'q4_k': 4.5, 'q3_k': 3.4375, 'q2_k': 2.625}
+    """
+    return MappingProxyType(_K_TYPES)
 
 
 def tensor_type(name: str) -> TensorType:
@@ -121,10 +145,10 @@ def tensor_type(name: str) -> TensorType:
     >>> tensor_type("q5_0").bits
     5.5
     """
-    try:
-        return _TYPES[name]
-    except KeyError:
-        raise NasbuildError(f"there is no type of weights '{name}'", allowed=_TYPES) from None
+    found = _TYPES.get(name) or _K_TYPES.get(name)
+    if found is None:
+        raise NasbuildError(f"there is no type of weights '{name}'", allowed=[*_TYPES, *_K_TYPES])
+    return found
 
 
 def fits(name: str, columns: int) -> bool:
@@ -223,21 +247,23 @@ def encoded(weight: np.ndarray, name: str) -> np.ndarray:
     kind = _fitting(name, weight.shape[-1])
     weight = np.ascontiguousarray(weight, np.float32)
     _check_finite(bool(np.isfinite(weight).all()))
-    if name in _ODD_BITS:
-        return _in_q4_0(weight, kind.group, _ODD_BITS[name])
+    if name in _ODD_BITS or name in _K_TYPES:
+        # PyTorch takes writable arrays alone; tensors of a file are not.
+        groups = torch.from_numpy(weight if weight.flags.writeable else weight.copy()).reshape(-1, kind.group)
+        stored = k_bytes(groups, name) if name in _K_TYPES else _in_q4_0(groups, _ODD_BITS[name])
+        return stored.reshape(weight.shape[0], -1)
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # groups whose scale is 0 in float16: any level is right
         return quantize(weight, GGMLQuantizationType[kind.container.upper()]).view(np.uint8)
 
 
-def _in_q4_0(weight: np.ndarray, group: int, bits: int) -> np.ndarray:
+def _in_q4_0(groups: Tensor, bits: int) -> np.ndarray:
     """Odd levels in blocks of 32: a float16 scale, then level + 8 of columns n and n + 16 in byte n."""
-    half_step, levels = odd_levels(torch.tensor(weight).reshape(-1, group), bits)
+    half_step, levels = odd_levels(groups, bits)
     blocks = levels.add_(8).to(torch.uint8).reshape(-1, 2, 16).numpy()
-    scales = half_step.half().repeat_interleave(group // 32, 0).numpy().view(np.uint8)
-    packed = np.concatenate([scales, blocks[:, 0] | (blocks[:, 1] << 4)], axis=1)
-    return packed.reshape(weight.shape[0], -1)
+    scales = half_step.half().repeat_interleave(groups.shape[1] // 32, 0).numpy().view(np.uint8)
+    return np.concatenate([scales, blocks[:, 0] | (blocks[:, 1] << 4)], axis=1)
 
 
 def _fitting(name: str, columns: int) -> TensorType:
@@ -245,9 +271,9 @@ def _fitting(name: str, columns: int) -> TensorType:
         kind = tensor_type(name)
         raise NasbuildError(
             f"rows of {columns} columns can't be '{name}', which has groups of {kind.group}",
-            allowed=[other for other in _TYPES if fits(other, columns)],
+            allowed=[other for other in (*_TYPES, *_K_TYPES) if fits(other, columns)],
         )
-    return _TYPES[name]
+    return tensor_type(name)
 
 
 def _check_finite(finite: bool) -> None:
