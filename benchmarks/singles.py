@@ -5,7 +5,8 @@
 ``planted`` are synthetic tables of 300 rows of 60 stages with two choices each. Effects are lognormal. Five pairs of choices
 interact, by one to three times the median effect. Are these the first five pairs that a fit names? In tables without any
 interaction, is one named all the same? ``depth-pairs`` are pairs named from few joint rows of smollm2-depth. The other parts
-are in ``_single_parts.py`` and ``_attribute_parts.py``. Results are written as they come; an interrupted run resumes.
+are in ``_single_parts.py``, ``_budget_pairs.py`` and ``_attribute_parts.py``. Results are written as they come; an
+interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from _attribute_parts import attribute_recipes, attribute_widths, attributes
+from _budget_pairs import pairs
 from _common import arguments, markdown, resume, save
 from _single_parts import budgets, depth, large, quantised, third
 from _single_proxy import proxy
@@ -162,6 +164,7 @@ PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "depth-pairs": depth_pairs,
     "quantised": quantised,
     "budgets": budgets,
+    "pairs": pairs,
     "third": third,
     "depth": depth,
     "large": large,

@@ -132,3 +132,34 @@ def test_limits_of_a_metric_are_a_contribution_of_their_own():
 def test_an_architecture_beside_itself_has_no_difference(around):
     found = compare_architectures(around, ROWS[20], ROWS[20])
     assert (found.difference, found.contributions) == (0.0, ())
+
+
+def test_the_interval_of_a_difference_holds_the_truth_and_its_order_is_as_sure_as_it_says():
+    every = load_builtin("digits-macro")
+    truth = dict(zip(every.architectures, every.columns["acc"], strict=True))
+    hit, said, right = [], [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        learnt = every.select(np.sort(rng.permutation(len(every.ids))[:80]).tolist())
+        own = fit(learnt, ["acc"], recipe=AdditiveRecipe(samples=4, folds=2), baselines=False)["acc"]
+        picks = rng.permutation(len(every.ids))[:80].reshape(-1, 2)
+        for first, second in ((every.architectures[a], every.architectures[b]) for a, b in picks):
+            found = compare_architectures(own, first, second)
+            again = compare_architectures(own, second, first)
+            gap = truth[first] - truth[second]
+            assert found.interval is not None
+            assert found.interval[0] < found.difference < found.interval[1]
+            width = found.interval[1] - found.interval[0]
+            assert found.interval == pytest.approx([-again.interval[1], -again.interval[0]], abs=0.1 * width)
+            hit.append(found.interval[0] <= gap <= found.interval[1])
+            said.append(max(found.first_larger, 1 - found.first_larger))
+            right.append((found.first_larger > 0.5) == (gap > 0))
+    assert 0.8 < np.mean(hit) < 0.98
+    assert np.mean(right) == pytest.approx(np.mean(said), abs=0.06)
+
+
+def test_no_order_is_told_where_there_is_no_joint_posterior(around):
+    own = table(np.inf)
+    ridge = fit(own, ["loss"], recipe=recipe("ridge"), baselines=False)["loss"]
+    assert compare_architectures(ridge, ROWS[1], ROWS[2]).interval is None
+    assert compare_architectures(around, ROWS[1], ROWS[1]).interval is None

@@ -149,6 +149,10 @@ class CompareOutput(_Output):
     """Prediction of the first less that of the second."""
     better: str | None = None
     """Id of the better one; null for equal predictions."""
+    interval: list[float] | None = None
+    """Limits that hold 90 % of the posterior samples of the difference; null where there is no joint posterior."""
+    certainty: float | None = None
+    """Share of these samples in which the better one is better."""
     scale: float | None = None
     """Factor from the scale on which contributions add up to labels; null if they add up on the label's own."""
     contributions: list[Contribution] = []

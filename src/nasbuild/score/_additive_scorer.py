@@ -118,6 +118,11 @@ class AdditiveScorer(Scorer):
     ) -> np.ndarray:
         return self.gp.posterior_samples(architectures, count, seed)
 
+    def posterior_labels(
+        self, architectures: Sequence[Architecture], count: int, seed: int = 0
+    ) -> np.ndarray:
+        return self.gp.warp.back(self.gp.posterior_samples(architectures, count, seed))
+
     @property
     def has_fitted_scale(self) -> bool:
         return True

@@ -15,6 +15,8 @@ from nasbuild.table import Part, changed_parts
 
 _ROUNDING = 1e-9  # of the largest contribution, below which one is rounding
 _MOST_BENT = 5.0  # factor by which the sum of all changes may bend the scale, before it is shown apart
+_SAMPLES = 4_000  # of the posterior, for the order of both
+_TAILS = (0.05, 0.95)
 _STEP = 1e-6  # of the labels' range: for the slope of the scale where both predictions are equal
 
 
@@ -63,6 +65,11 @@ class Comparison:
         Their deviations.
     contributions
         Largest first; their sum is ``difference``.
+    interval
+        Limits that hold 90 % of the differences that measurements may have: posterior samples of both together, with
+        what their deviations hold besides, such as noise, for each alone. None where the method has no joint posterior.
+    first_larger
+        Share of these samples in which the first is larger.
     slope
         Labels for each unit on the scale on which scores add up, between both; 1 if that is the label's own scale.
 
@@ -80,6 +87,8 @@ class Comparison:
     second_std: float
     contributions: tuple[Contribution, ...]
     slope: float
+    interval: tuple[float, float] | None = None
+    first_larger: float | None = None
 
     @property
     def difference(self) -> float:
@@ -142,7 +151,22 @@ def compare_architectures(target_fit: TargetFit, first: Architecture, second: Ar
         float(std[1]),
         tuple(sorted(shown, key=lambda one: -abs(one.value))),
         slope,
+        *_order(scorer, both, std),
     )
+
+
+def _order(
+    scorer: Scorer, both: list[Architecture], std: np.ndarray
+) -> tuple[tuple[float, float] | None, float | None]:
+    """Interval of the difference, and how often the first is larger; both are sampled together, as their errors are alike."""
+    samples = None if both[0] == both[1] else scorer.posterior_labels(both, _SAMPLES)
+    if samples is None:
+        return None, None
+    more = np.sqrt(np.maximum(std**2 - samples.var(axis=0), 0))
+    samples = samples + more * np.random.default_rng(0).normal(size=samples.shape)
+    difference = samples[:, 0] - samples[:, 1]
+    low, high = np.quantile(difference, _TAILS)
+    return (float(low), float(high)), float(np.mean(difference > 0))
 
 
 def _slope(scorer: Scorer, first: float, second: float, sums: list[float]) -> float:

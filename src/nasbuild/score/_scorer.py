@@ -270,6 +270,23 @@ class Scorer(ABC):
         """
         return None
 
+    def posterior_labels(
+        self,
+        architectures: Sequence[Architecture],  # noqa: ARG002
+        count: int,  # noqa: ARG002
+        seed: int = 0,  # noqa: ARG002
+    ) -> np.ndarray | None:
+        """`posterior_samples` in the label's unit.
+
+        Examples
+        --------
+        >>> labels = scorer.posterior_labels(table.architectures, count=5)
+        >>> ranks = scorer.posterior_samples(table.architectures, count=5).argsort(axis=1)
+        >>> bool((labels.argsort(axis=1) == ranks).all())
+        True
+        """
+        return None
+
     @property
     def has_fitted_scale(self) -> bool:
         """Whether the scale on which scores add up is fitted to the labels."""

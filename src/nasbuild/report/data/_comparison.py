@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.report.data._number_format import Scale, plural
+from nasbuild.report.data._number_format import Scale, percent, plural
 
 if TYPE_CHECKING:
     from nasbuild.score import TargetFit
@@ -28,7 +28,8 @@ def comparison_data(
     Returns
     -------
     ``target``, ``direction``, ``unit``, ``first`` and ``second`` (id, prediction, std), ``difference``, ``better`` (the
-    id of the better one; null for equal predictions), ``contributions`` (kind, text, stages, value, std), whose values
+    id of the better one; null for equal predictions), ``interval`` (of the difference, 90 %) and ``certainty`` (share of
+    posterior samples in which the better one is better), both null where they are not known, ``contributions`` (kind, text, stages, value, std), whose values
     add up to the difference, and ``scale``: the factor between labels and the scale on which these add up.
 
     Examples
@@ -52,6 +53,8 @@ def comparison_data(
         "second": {"id": second[0], "prediction": found.second, "std": found.second_std},
         "difference": found.difference,
         "better": None if ahead == 0 else (first if ahead > 0 else second)[0],
+        "interval": None if found.interval is None else list(found.interval),
+        "certainty": _certainty(found.first_larger, found.difference > 0),
         "scale": None if found.is_straight else found.slope,
         "contributions": [
             {
@@ -64,6 +67,13 @@ def comparison_data(
             for one in found.contributions
         ],
     }
+
+
+def _certainty(first_larger: float | None, larger: bool) -> float | None:
+    """Share of samples that agree with the predictions' order."""
+    if first_larger is None:
+        return None
+    return first_larger if larger else 1 - first_larger
 
 
 def comparison_lines(data: dict[str, Any], most: int = 15) -> tuple[str, list[tuple[str, str]], str]:
@@ -115,6 +125,12 @@ def comparison_lines(data: dict[str, Any], most: int = 15) -> tuple[str, list[tu
         f"{scale.named(data['target'])}: {names[0]} is predicted {scale.pair(first['prediction'], first['std'])}, "
         f"{names[1]} {scale.pair(second['prediction'], second['std'])}. With the target {data['direction']}d, {better}."
     )
+    if data["better"] is not None and data["interval"] is not None:
+        low, high = (scale.signed(limit) for limit in data["interval"])
+        heading = (
+            f"{heading[:-1]} with a probability of {percent(data['certainty'])}. "
+            f"The 90 % interval of the difference is {low} to {high}."
+        )
     remark = (
         ""
         if data["scale"] is None
