@@ -154,13 +154,13 @@ def _random(job: Job, budget: float, rng: np.random.Generator) -> Architecture:
 
 
 def evolution(job: Job, evaluations: int, seed: int) -> Chosen:
-    rng, rows = np.random.default_rng([seed, 2]), []
-    counts = np.full(len(job.budgets), evaluations // len(job.budgets))
-    counts[: evaluations % len(job.budgets)] += 1
-    for budget, count in zip(job.budgets, counts, strict=True):
+    rows: list[Architecture] = []
+    for at, budget in enumerate(job.budgets):
+        # Of each budget's own draws, so that few evaluations are the first of many.
+        rng = np.random.default_rng([seed, 2, at])
         best = _random(job, budget, rng)
         rows.append(best)
-        left = int(count) - 1
+        left = evaluations // len(job.budgets) + (at < evaluations % len(job.budgets)) - 1
         while left > 0:
             offspring = [_swapped(job, best, budget, rng) for _ in range(min(_OFFSPRING, left))]
             rows += offspring

@@ -73,6 +73,8 @@ def allowed(room: str) -> set[str]:
     if room in ORDER:
         # What evaluates and what searches meet only where a user puts them together.
         beside = {"evaluate"} if room in ("optimize", "api", "cli") else set[str]()
+        # A language model is shrunk by one call, which knows it from its file to the files that are written.
+        beside |= {"zoo"} if room in ("api", "cli") else set()
         return {*ORDER[: ORDER.index(room)], *beside}
     return set()
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         load_fit,
         optimize,
         shrink,
+        shrink_model,
     )
     from nasbuild.errors import NasbuildError
     from nasbuild.ir import OperatorGraph, from_torch, load_graphs, read_onnx, save_graphs
@@ -94,6 +95,7 @@ _ROOMS = {
     "save_graphs": "ir",
     "save_space": "space",
     "shrink": "api",
+    "shrink_model": "api",
     "space_from_dict": "space",
     "template": "table",
     "to_dict": "space",
@@ -137,6 +139,7 @@ __all__ = [
     "save_graphs",
     "save_space",
     "shrink",
+    "shrink_model",
     "space_from_dict",
     "template",
     "to_dict",

@@ -43,6 +43,15 @@ def test_a_bound_on_a_declared_cost_holds_from_the_first_round(loop, tmp_path):
     assert table.columns["price"] == pytest.approx(table.columns["cost"])
 
 
+def test_a_declared_cost_that_is_a_metric_as_well_need_not_be_reported(loop):
+    both = space_to_dict(SPACE)
+    both["metrics"]["price"] = {"direction": "minimize", "unit": "EUR"}
+    settings = LoopSettings(rounds=1, batch=8, first=24, seed=2)
+    end = loop(settings, of=space_from_dict(both), bounds=["price <= 2.1"])
+    assert end.evaluated.known.all()
+    assert max(truth(a)[1] for a in end.evaluated.architectures) <= 2.1 + 1e-9
+
+
 def test_a_target_may_contain_a_declared_cost(loop):
     settings = LoopSettings(rounds=2, batch=8, first=24, seed=2, race=4)
     end = loop(settings, of=SPACE, targets=["-loss - 0.1 * price"], bounds=["price >= 0.5"])

@@ -16,6 +16,7 @@ from nasbuild.api._fit import Fit
 from nasbuild.api._functions import build, build_front, explain, fit, load_fit, shrink
 from nasbuild.api._optimizer import Optimizer
 from nasbuild.api._rows import Rows
+from nasbuild.api._shrink_model import ShrunkModel, SmallModel, shrink_model
 from nasbuild.api._sweep_point import SweepPoint
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "Fit",
     "Optimizer",
     "Rows",
+    "ShrunkModel",
+    "SmallModel",
     "SweepPoint",
     "build",
     "build_front",
@@ -37,4 +40,5 @@ __all__ = [
     "named_architecture",
     "optimize",
     "shrink",
+    "shrink_model",
 ]

@@ -25,6 +25,8 @@ from nasbuild.table import Table, table_from_evaluations
 
 Function = Callable[[dict[str, Any]], Mapping[str, Any]]
 """A function of an architecture as plain data (``{"stages": [[{feature: choice}, ...], ...]}``) that returns metrics."""
+Progress = Callable[[str, int, int, str], None]
+"""Called with the current activity, the number done, the total, and a note."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def optimize(
     workers: int | None = None,
     seed: int = 0,
     limit: float | None = None,
+    progress: Progress = lambda *_: None,
     on_round: Callable[[LoopState], None] = lambda _: None,
 ) -> LoopState:
     """The closed loop: evaluate, fit, build, evaluate, until the budget is spent; a stopped one goes on.
@@ -152,6 +155,8 @@ def optimize(
         the best is wanted within each (`nasbuild.optimize.best_within_budgets`).
     budget, rounds, batch, first, race
         As `nasbuild.optimize.LoopSettings`. Where the space declares a reference, the first round has single changes of it.
+    progress
+        Called with the current activity, the number done, the total, and a note.
     on_round
         Called after every round.
 
@@ -192,6 +197,7 @@ def optimize(
             recipe=checked_recipe(recipe),
             executor=_executor(evaluator, workers),
             workers=workers or 1,
+            progress=progress,
             on_round=on_round,
         )
     return state if state.fit is None else replace(state, fit=with_verbs(state.fit))

@@ -22,6 +22,7 @@ from nasbuild.cli import (
     _optimize,
     _sample_data,
     _search,
+    _shrink_model,
     _space,
     _template,
 )
@@ -53,6 +54,7 @@ for command in (
     _search.search,
     _evaluate.evaluate,
     _optimize.optimize,
+    _shrink_model.shrink_model,
     _fit_outputs.report,
     _bench.bench,
 ):

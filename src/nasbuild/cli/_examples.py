@@ -9,6 +9,10 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "nasbuild init runs.csv",
         "nasbuild init sqlite:///study.db --yes --out space.yaml",
     ),
+    "shrink-model": (
+        "nasbuild shrink-model LM.gguf --text book.txt --budget 'bytes<=6e7' --out S",
+        "nasbuild shrink-model LM --text T --vary bits --budget 'bytes<=6e7' --out S",
+    ),
     "space from-model": (
         "nasbuild space from-model SmolLM2.gguf --vary attention,mlp --out space.yaml",
         "nasbuild space from-model MODEL --vary bits --types q4_0,w3g64 --out S",

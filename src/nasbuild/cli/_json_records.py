@@ -269,6 +269,31 @@ class BudgetBest(Record):
     """Null if nothing measured is within the budget."""
 
 
+class SmallModelRecord(Record):
+    """The best measured model within a budget; fields are null where none was measured within it."""
+
+    where: str
+    """The budget."""
+    architecture: dict[str, Any] | None
+    costs: dict[str, float] | None
+    """Bytes, parameters, MACs a token and bytes of the key-value cache."""
+    loss: float | None
+    """On the text that chose it, in nats a token."""
+    predicted: float | None
+    """By the last fit."""
+    std: float | None
+    test_loss: float | None
+    """On other text."""
+    test_change: float | None
+    """Above the unchanged model's loss on other text."""
+    test_error: float | None
+    """Standard error of ``test_change``."""
+    model: str | None
+    """The GGUF file or folder that was written."""
+    notes: list[str]
+    """What the file holds otherwise than asked for."""
+
+
 class SingleChanges(Record):
     """Single changes of the reference with which a loop started."""
 

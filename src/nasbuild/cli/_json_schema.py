@@ -25,6 +25,7 @@ from nasbuild.cli._json_records import (
     RacedArchitecture,
     RoundResult,
     SingleChanges,
+    SmallModelRecord,
     SpaceTarget,
     TargetTrust,
 )
@@ -276,6 +277,31 @@ class OptimizeOutput(_Output):
     """Repeated evaluations of the most promising, best first, with ``--race``."""
 
 
+class SpaceOutput(_Output):
+    """The space that ``space from-model`` wrote."""
+
+    command: Literal["space"]
+    out: str
+    blocks: int
+    """Blocks of the model."""
+    single_changes: int
+    """Number of single changes of the model."""
+    costs: dict[str, float]
+    """Bytes, parameters, MACs a token and bytes of the key-value cache of the unchanged model."""
+
+
+class ShrinkModelOutput(_Output):
+    """The best measured models within budgets, and what was written."""
+
+    command: Literal["shrink-model"]
+    out: str
+    """The folder that was written."""
+    evaluated: int
+    unchanged: dict[str, float | None]
+    """Costs of the unchanged model, its ``loss`` on the text for learning, and its ``test_loss``."""
+    models: list[SmallModelRecord]
+
+
 class ReportOutput(_Output):
     """The page that was written."""
 
@@ -335,7 +361,7 @@ class DemoOutput(_Output):
 
 CommandOutput = Annotated[
     CheckOutput | SampleDataOutput | InitOutput | TemplateOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
-    | ShrinkOutput | SearchOutput | EvaluateOutput | OptimizeOutput | ReportOutput | BenchOutput | ImportOutput | DemoOutput,
+    | ShrinkOutput | SearchOutput | EvaluateOutput | OptimizeOutput | SpaceOutput | ShrinkModelOutput | ReportOutput | BenchOutput | ImportOutput | DemoOutput,
     Field(discriminator="command"),
 ]  # fmt: skip
 """The output of any command with ``--json``."""

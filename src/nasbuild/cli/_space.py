@@ -12,6 +12,24 @@ from nasbuild.cli._examples import examples
 from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output
 
+VaryOption = Annotated[
+    str,
+    typer.Option(
+        "--vary",
+        metavar="PARTS",
+        help="what varies, with commas: blocks (there or not), attention, mlp (there or not), width (channels of the MLP), "
+        "heads (key-value heads), bits (types of matrices)",
+    ),
+]
+TypesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--types",
+        metavar="TYPES",
+        help="types of matrices, with commas, such as q5_0,q4_0,w3g64; default: one for each number of bits that makes a "
+        "matrix smaller",
+    ),
+]
 app = typer.Typer(
     help="Make a space from a model.",
     no_args_is_help=True,
@@ -26,23 +44,8 @@ def from_model(
         Path, typer.Argument(metavar="MODEL", help="language model: GGUF file or Hugging Face folder")
     ],
     out_file: Annotated[Path, typer.Option("--out", help="space file to write (.yaml)")],
-    vary: Annotated[
-        str,
-        typer.Option(
-            "--vary",
-            metavar="PARTS",
-            help="what varies, with commas: blocks (there or not), attention, mlp (there or not), width (channels of the "
-            "MLP), heads (key-value heads), bits (types of matrices)",
-        ),
-    ] = "attention,mlp",
-    types: Annotated[
-        str | None,
-        typer.Option(
-            "--types",
-            metavar="TYPES",
-            help="types of matrices, with commas, such as q5_0,q4_0,w3g64; default: one for each number of bits that makes a matrix smaller",
-        ),
-    ] = None,
+    vary: VaryOption = "attention,mlp",
+    types: TypesOption = None,
     tie: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +69,7 @@ def from_model(
     check_output(out_file, (".yaml", ".yml"), "a space")
     shape = read_shape(model)
     space = model_space(
-        shape, _names(vary), types=_names(types), context=context, tie=[_names(one) for one in tie or ()]
+        shape, names(vary), types=names(types), context=context, tie=[names(one) for one in tie or ()]
     )
     save_space(space, out_file)
     costs = language_costs(shape, shape.unchanged, context)
@@ -87,5 +90,6 @@ def from_model(
     out.json({"out": str(out_file), "blocks": len(shape.blocks), "single_changes": changes, "costs": costs})
 
 
-def _names(text: str | None) -> list[str]:
+def names(text: str | None) -> list[str]:
+    """Names with commas between them."""
     return [name for one in (text or "").split(",") if (name := one.strip())]

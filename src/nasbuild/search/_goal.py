@@ -30,7 +30,7 @@ class Goal:
     bounds
         Must all hold. With budgets, the loosest ones of each name.
     costs
-        Names of declared costs in targets and bounds that evaluations do not report.
+        Names of declared costs in targets and bounds: evaluations need not report them.
     budgets
         Alternatives, each a list of bounds that hold together: the best is wanted within each. Empty if one best is wanted.
 
@@ -199,7 +199,7 @@ def parse_goal(
     budgets = budgets if len(budgets) > 1 else ()
     limits = tuple(loosest_bounds(budgets)) if budgets else tuple(read_bounds(bounds))
     named = {n for target in chosen for n in target.equation.names} | {b.name for b in limits}
-    goal = Goal(chosen, limits, frozenset(named & set(space.costs) - set(metrics)), budgets)
+    goal = Goal(chosen, limits, frozenset(named & set(space.costs)), budgets)
     if not goal.metrics:
         raise NasbuildError(
             "neither targets nor bounds need an evaluation: all are declared costs",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         write_layer_settings,
     )
     from nasbuild.zoo.lm.loaded_model import LoadedModel, load_model, load_tokenizer
+    from nasbuild.zoo.lm.model_writer import WrittenModel, write_model
     from nasbuild.zoo.lm.shape_of_file import read_shape
     from nasbuild.zoo.lm.space_of_model import model_space
     from nasbuild.zoo.lm.tensor_types import TensorType, k_types, tensor_type, tensor_types
@@ -44,6 +45,7 @@ _LAZY = {
     "TensorType": "tensor_types",
     "WrittenFolder": "folder_writer",
     "WrittenGguf": "gguf_writer",
+    "WrittenModel": "model_writer",
     "auto_round_layer_config": "layer_settings",
     "change_of": "change_of_architecture",
     "k_types": "tensor_types",
@@ -61,6 +63,7 @@ _LAZY = {
     "token_windows": "text_windows",
     "write_gguf": "gguf_writer",
     "write_layer_settings": "layer_settings",
+    "write_model": "model_writer",
     "write_model_folder": "folder_writer",
 }
 
@@ -78,6 +81,7 @@ __all__ = [
     "TensorType",
     "WrittenFolder",
     "WrittenGguf",
+    "WrittenModel",
     "auto_round_layer_config",
     "change_of",
     "k_types",
@@ -95,6 +99,7 @@ __all__ = [
     "token_windows",
     "write_gguf",
     "write_layer_settings",
+    "write_model",
     "write_model_folder",
 ]
 
