@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasbuild._optional_imports import absent
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
@@ -66,8 +67,10 @@ def read_gguf_source(path: str | os.PathLike[str]) -> GgufSource:
     NasbuildError
         If the file is missing or damaged, in parts, or has an architecture whose parts aren't known.
     """
-    from gguf import GGUFReader
-
+    try:
+        from gguf import GGUFReader
+    except ModuleNotFoundError as error:
+        raise absent(error) from error
     where = os.fspath(path)
     try:
         reader = GGUFReader(path)
@@ -101,6 +104,14 @@ def read_gguf_source(path: str | os.PathLike[str]) -> GgufSource:
         return value
 
     hidden, heads = number("embedding_length"), number("attention.head_count")
+    head_columns = number("attention.key_length", hidden // heads)
+    for key in ("attention.value_length", "rope.dimension_count"):
+        if number(key, head_columns) != head_columns:
+            raise NasbuildError(
+                f"has heads whose parts differ in length ({architecture}.{key})",
+                where=where,
+                allowed=[head_columns],
+            )
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     if missing := {"token_embd.weight", "output_norm.weight"} - set(tensors):
         raise NasbuildError(f"lacks the tensor {min(missing)}", where=where)
@@ -111,7 +122,7 @@ def read_gguf_source(path: str | os.PathLike[str]) -> GgufSource:
         hidden=hidden,
         heads=heads,
         kv_heads=number("attention.head_count_kv", heads),
-        head_columns=number("attention.key_length", hidden // heads),
+        head_columns=head_columns,
         channels=number("feed_forward_length"),
         fields=fields,
         tensors=tensors,

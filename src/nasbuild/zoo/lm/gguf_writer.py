@@ -144,11 +144,11 @@ def _write(
     )
     for name, field in model.fields.items():
         key = _renamed(name, model.architecture, plan.architecture)
-        if name.startswith("GGUF.") or key in skipped:
+        value, kind = field.contents(), field.types[0]
+        if name.startswith("GGUF.") or key in skipped or value == []:  # empty lists can't be written
             continue
-        kind = field.types[0]
         items = field.types[-1] if kind == GGUFValueType.ARRAY else None
-        writer.add_key_value(key, field.contents(), kind, items)
+        writer.add_key_value(key, value, kind, items)
     for key, value in new.items():
         if isinstance(value, int):
             writer.add_uint32(key, value)
@@ -182,7 +182,7 @@ def _metadata(model: GgufSource, plan: BlockPlan) -> dict[str, int | list[int]]:
         sizes = {key: value[0] for key, value in sizes.items() if isinstance(value, list)}
     # Not to be derived from the number of heads, which may have changed.
     sizes |= dict.fromkeys(("attention.key_length", "attention.value_length"), model.head_columns)
-    sizes |= {"block_count": len(plan.blocks), "rope.dimension_count": model.head_columns}
+    sizes["block_count"] = len(plan.blocks)
     return {f"{prefix}.{key}": value for key, value in sizes.items()} | {
         "nasbuild.attention_of_block": [
             -1 if one.attention is None else one.attention for one in plan.blocks
