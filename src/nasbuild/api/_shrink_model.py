@@ -18,8 +18,8 @@ from nasbuild.builder import format_bounds
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import load_evaluator
 from nasbuild.optimize import LoopState, best_within_budgets
-from nasbuild.search import parse_goal
-from nasbuild.space import Architecture, Space, architecture_id, save_space, to_dict
+from nasbuild.search import Goal, parse_goal
+from nasbuild.space import Architecture, Space, architecture_id, module_codes, save_space, to_dict
 
 if TYPE_CHECKING:
     from nasbuild.zoo.lm import LanguageTask
@@ -158,9 +158,8 @@ def shrink_model(
     _write_settings(folder / TEST, {**settings, "windows": test_windows, "split": "test", "kld": False})
     evaluator = f"lm:{folder / LEARN}"
     # A wrong budget or unreadable text is told before hours of measurements.
-    parse_goal(
-        space, ["loss"], texts(budget, "budget"), load_evaluator(evaluator, space).metrics, sweeps=True
-    )
+    metrics = load_evaluator(evaluator, space).metrics
+    _check_budgets(space, parse_goal(space, ["loss"], texts(budget, "budget"), metrics, sweeps=True))
     state = optimize(
         space,
         evaluator,
@@ -199,6 +198,22 @@ def shrink_model(
     }
     write_text(folder / RESULT, json.dumps(plain, indent=1) + "\n")
     return result
+
+
+def _check_budgets(space: Space, goal: Goal) -> None:
+    """Refuses a budget that is smaller than every model of the space."""
+    for bound in (bound for bounds in goal.alternatives for bound in bounds):
+        cost = space.costs.get(bound.name)
+        if cost is None or bound.sign < 0:
+            continue
+        codes = [module_codes(stage, 1) for stage in space.stages]
+        least = cost.constant + sum(float(cost.inner(space, u, own).min()) for u, own in enumerate(codes))
+        if bound.value < least:
+            raise NasbuildError(
+                f"no model has {bound}: the smallest one has {least:,.0f}",
+                where="--budget",
+                todo="give a larger budget, or let more parts vary",
+            )
 
 
 def _finished(
