@@ -114,11 +114,26 @@ def _encoded(
     )
 
 
+def filled(tensor: NewTensor, shape: tuple[int, ...]) -> NewTensor:
+    """The tensor with zeros after its rows and columns, up to a shape that whole groups fill."""
+    if shape == tensor.shape:
+        return tensor
+    rows, there = shape[0] - tensor.shape[0], stored_bytes(shape[1:] or (1,), tensor.stored)
+
+    def data() -> np.ndarray:
+        whole = tensor.data().reshape(tensor.shape[0], -1)
+        return np.pad(
+            whole, ((0, rows), (0, there - whole.shape[1]))
+        )  # bytes of zeros are zeros in every type
+
+    return replace(tensor, shape=shape, data=data)
+
+
 def zeros(name: str, shape: tuple[int, ...], kind: str) -> NewTensor:
-    """A tensor of zeros."""
+    """A tensor of zeros in place of a part that is gone, which is not counted."""
     stored = _gguf_type(kind)
     size = stored_bytes(shape, stored)
-    return NewTensor(name, shape, stored, size, lambda: np.zeros(size, np.uint8))
+    return NewTensor(name, shape, stored, 0, lambda: np.zeros(size, np.uint8))
 
 
 def _part(values: np.ndarray, rows: np.ndarray | None, columns: np.ndarray | None) -> np.ndarray:

@@ -35,7 +35,7 @@ class WrittenGguf:
         Bytes that its tensors take in the file.
     counted_bytes
         Bytes of its tensors with each packed in its own type: fewer than ``tensor_bytes`` for types of 2 and 3 bits,
-        which GGUF files hold as ``q4_0``.
+        which GGUF files hold as ``q4_0``, and where zeros stand for what is gone.
     notes
         Sentences on what the file holds otherwise than the change says.
 
@@ -78,8 +78,7 @@ def write_gguf(
     Raises
     ------
     NasbuildError
-        If the source can't be read, the change is that of another model, a tensor can't have its type, or llama.cpp
-        has no architecture for such blocks.
+        If the source can't be read, the change is that of another model, or a tensor can't have its type.
 
     Examples
     --------
@@ -119,7 +118,8 @@ def _notes(change: ModelChange, tensors: Sequence[NewTensor]) -> list[str]:
         )
     used = {kind for block in change.blocks for kind in block.types.values()} | set(change.types.values())
     held = sorted(name for name in used if tensor_type(name).container != name)
-    stored, counted = (sum(getattr(one, key) for one in tensors) for key in ("stored_bytes", "counted"))
+    own = [one for one in tensors if one.counted]
+    stored, counted = (sum(getattr(one, key) for one in own) for key in ("stored_bytes", "counted"))
     if held and stored > counted:
         notes.append(
             f"GGUF has no type for {', '.join(held)}: they are held as q4_0 with the same values, "
