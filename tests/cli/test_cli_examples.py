@@ -14,7 +14,11 @@ from nasbuild.cli._examples import examples
 
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
-COMMANDS = GROUP.commands
+COMMANDS = {
+    f"{name} {inner}" if inner else name: command
+    for name, found in GROUP.commands.items()
+    for inner, command in (found.commands.items() if isinstance(found, TyperGroup) else [("", found)])
+}
 
 
 def calls(name: str) -> list[list[str]]:
@@ -25,8 +29,10 @@ def calls(name: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_are_complete_calls(name):
     command = COMMANDS[name]
-    for program, called, *arguments in calls(name):
-        assert (program, called) == ("nasbuild", name)
+    for words in calls(name):
+        begin = ["nasbuild", *name.split()]
+        assert words[: len(begin)] == begin
+        arguments = words[len(begin) :]
         # Raises where an option does not exist, has no value, or a required one is missing.
         context = command.make_context(name, list(arguments))
         given = [text for text in arguments if text.startswith("--")]
@@ -38,7 +44,7 @@ def test_examples_are_complete_calls(name):
 @pytest.mark.parametrize("width", [80, 110])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_breaks_no_example(name, width):
-    found = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": str(width)}).stdout
+    found = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": str(width)}).stdout
     lines = examples(name).splitlines()[1:]
     assert all(len(line) <= 78 for line in lines)
     assert found.endswith("\n".join(f"  {line}" for line in lines) + "\n")

@@ -109,6 +109,37 @@ def test_what_a_results_file_does_not_say_is_asked_or_refused(tmp_path):
         read_table(tmp_path / "kld_results.csv")
 
 
+def test_a_long_table_of_layers_and_types_is_one_of_single_changes(tmp_path):
+    lines = ["tensor,type,kld,ppl"]
+    lines += [f"{t},{k},{h * n:g},{7 + h * n:g}" for k, h in TYPES.items() for n, t in enumerate(TENSORS, 1)]
+    (tmp_path / "singles.csv").write_text("\n".join(lines) + "\n")
+    table = read_table(tmp_path / "singles.csv")
+    assert len(table) == 27
+    assert table.columns["kld"][table.ids.index("blk.0.attn_v=q2_K")] == pytest.approx(0.8)
+    assert table.space.metrics["ppl"].direction == "minimize"
+    # Layers by bits, and what all layers have in common is the unchanged model.
+    lines = ["Layer;Bits;acc"]
+    lines += [
+        f"layer{n}.0.conv{c};{bits};{76 - (8 - bits) * n}"
+        for n in (1, 2)
+        for c in (1, 2)
+        for bits in (8, 4, 2)
+    ]
+    (tmp_path / "hawq.csv").write_text("\n".join(lines) + "\n")
+    table = read_table(tmp_path / "hawq.csv")
+    assert len(table) == 1 + 4 * 2
+    assert table.columns["acc"][table.ids.index("reference")] == 76
+    assert table.space.layered[0].features[0].choices == ("2 bits", "4 bits", "8 bits")
+    # Networks with a name and a type each are no layers.
+    (tmp_path / "nets.csv").write_text("layer,type,acc\n1,a,70\n2,b,71\n3,a,72\n4,b,70.5\n")
+    assert len(read_table(tmp_path / "nets.csv").space.stages) == 2
+    space = space_from_yaml(
+        "{name: s, stages: [{name: only, depth: 1, features: {bits: [8, 4, 2], name: [layer1.0.conv1, layer1.0.conv2, "
+        "layer2.0.conv1, layer2.0.conv2]}}], columns: {stages: {only: {bits: Bits, name: Layer}}}}"
+    )
+    assert len(read_table(tmp_path / "hawq.csv", space)) == 12
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

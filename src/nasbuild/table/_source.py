@@ -109,8 +109,9 @@ def read_source(source: Any, columns: Columns | None = None) -> Source:
 
 
 def _of_path(path: Path, columns: Columns | None) -> Source:
-    if (assigned := read_assigned(path)) is not None:
-        layers = None if columns is None else columns.of_architecture()
+    known = () if columns is None else columns.of_architecture()
+    if (assigned := read_assigned(path, known)) is not None:
+        layers = None if columns is None else known
         rows = assigned_rows(assigned, layers, () if columns is None else columns.constant)
         return Source(str(path), rows, notes=list(assigned.notes), assigned=assigned)
     form = file_format(path, TABLES, "a table", TableError)

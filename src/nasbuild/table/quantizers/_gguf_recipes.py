@@ -1,11 +1,12 @@
 """Types of GGUF tensors from recipes of GGUF-Tool-Suite and from ``--tensor-type-file`` of llama.cpp.
 
-Both are lines ``PATTERN=TYPE``. Recipes have comments, and their names say mean bits and perplexity.
+Both are lines ``PATTERN=TYPE``; lines of options, as on llama-quantize's command line, are read as well. Recipes have comments, and their names say mean bits and perplexity.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from nasbuild._text_input import reading
@@ -15,6 +16,8 @@ from nasbuild.table.quantizers._assigned import DEFAULT, Assigned, AssignedRow, 
 
 ENDINGS = (".recipe", ".txt")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*\d\w*", re.ASCII)
+_OF_TENSOR = {"--token-embedding-type": "token_embd", "--output-tensor-type": "output"}
+_QUOTES = "'\""
 _FIGURES = (("recipe_ppl", re.compile(r"(\d+(?:\.\d+)?)ppl")), ("bpw", re.compile(r"(\d+(?:\.\d+)?)bpw")))
 
 
@@ -44,8 +47,7 @@ def read_recipe(path: Path) -> Assigned:
     with reading(path, TableError) as stream:
         for number, line in enumerate(stream, 1):
             # llama.cpp splits at any space; recipes have comments to the end of a line.
-            for text in line.partition("#")[0].split():
-                rules.append(_rule(text, f"{path}, line {number}"))
+            rules += _rules(line.partition("#")[0].split(), f"{path}, line {number}")
     if not rules:
         raise TableError("has no line PATTERN=TYPE", where=str(path))
     name = re.sub(r"\.(recipe|txt)$", "", path.name, flags=re.IGNORECASE)
@@ -70,7 +72,26 @@ def read_recipe(path: Path) -> Assigned:
     )
 
 
+def _rules(texts: list[str], where: str) -> Iterator[Rule]:
+    """The rules of a line: ``PATTERN=TYPE``, or options of llama-quantize, as shells have them."""
+    rest = iter(texts)
+    for text in rest:
+        if text in _OF_TENSOR:
+            yield Rule(_OF_TENSOR[text], gguf_type(next(rest, "").strip(_QUOTES)))
+        elif text == "--tensor-type":
+            yield _rule(next(rest, ""), where)
+        elif text.startswith("--"):
+            raise TableError(
+                f"{text[:60]} says more than the types of tensors",
+                where=where,
+                allowed=[*_OF_TENSOR, "--tensor-type"],
+            )
+        elif text != "\\":
+            yield _rule(text, where)
+
+
 def _rule(text: str, where: str) -> Rule:
+    text = text.strip(_QUOTES)
     pattern, sign, kind = text.rpartition("=")
     if not sign or not pattern or not _TYPE.fullmatch(kind):
         raise TableError(

@@ -9,8 +9,9 @@ from nasbuild.errors import TableError
 from nasbuild.space import number_of_text
 from nasbuild.table._csv_dialects import read_separated
 from nasbuild.table._table import Note
-from nasbuild.table.quantizers._assigned import UNCHANGED, Assigned, AssignedRow, Rule
+from nasbuild.table.quantizers._assigned import Assigned, AssignedRow, Rule
 from nasbuild.table.quantizers._gguf_recipes import gguf_type
+from nasbuild.table.quantizers._long_singles import reference_text, unchanged_type
 
 FIRST_COLUMN = "QTYPE"
 _MISSING = ("", "404", "404%", "nan", "n/a")
@@ -18,7 +19,6 @@ _MISSING = ("", "404", "404%", "nan", "n/a")
 _GROUP = re.compile(r"group\d+")
 _KNOWN = {"kld": "minimize", "ppl": "minimize", "topp": "maximize"}
 """``topp``: share of tokens on which both models agree."""
-_ENOUGH = 3  # tensors with the same value, from which on a type is that of the unchanged model
 
 
 def read_singles(path: Path) -> Assigned:
@@ -65,24 +65,21 @@ def read_singles(path: Path) -> Assigned:
     direction = {m: _KNOWN[metric] for m in (metric, f"{metric}_change") if metric in _KNOWN}
     units = {}
     base: float | None = None
-    reference = UNCHANGED
     if percents == {True}:
         metric, base = f"{metric}_change", 0.0
         units = {metric: "%"}
-    same = [kind for kind, own in found.items() if len(own) >= _ENOUGH and len({*own.values()}) == 1]
-    if len(same) == 1:
-        reference = same[0]
-        base = next(iter(found.pop(reference).values()))
+    reference, values = unchanged_type((k, {metric: v}) for k, own in found.items() for v in own.values())
+    if values is not None:
+        base = values[metric]
+        del found[reference]
     rows = [
         AssignedRow(places[kind], f"{name}={kind}", (Rule(name, kind),), reference, {metric: value})
         for kind, own in found.items()
         for name, value in own.items()
     ]
-    text = "each row has one tensor in another type, and all others as they were: "
-    if reference != UNCHANGED:
-        text += f"in {reference}, as this type has one value at all tensors"
-    else:
-        text += f"read as {UNCHANGED!r}, as the file does not name their type"
+    text = (
+        f"each row has one tensor in another type, and all others as they were: {reference_text(reference)}"
+    )
     if base is None:
         text += f". The {metric} of the unchanged model is not in the file"
     else:

@@ -65,9 +65,19 @@ def layer_config(path: Path, data: object) -> Assigned | None:
             return _of_section(where, name, inner)
     if "quantized_layers" in data or data.get("quant_method") in ("auto-round", "modelopt"):
         return _of_section(where, name, data)
+    if _is_mlx_section(data):
+        return _mlx(where, name, data)
     if all(isinstance(key, str) and _is_layer_entry(value) for key, value in data.items()):
         return _auto_round(where, name, data, DEFAULT)
     return None
+
+
+def _is_mlx_section(data: Mapping[str, Any]) -> bool:
+    """Whether it is the section of a configuration alone, which has entries of the whole and of layers."""
+    layers = {key: value for key, value in data.items() if key not in ("bits", "group_size", "mode")}
+    named = all("." in key or key == "lm_head" for key in layers)
+    given = {"bits", "group_size"} <= data.keys()
+    return given and named and bool(layers) and all(isinstance(v, Mapping | bool) for v in layers.values())
 
 
 def _is_layer_entry(value: object) -> bool:

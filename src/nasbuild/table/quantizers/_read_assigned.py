@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nasbuild.table.quantizers._assigned import Assigned, together
 from nasbuild.table.quantizers._gguf_recipes import ENDINGS, read_recipe
 from nasbuild.table.quantizers._gguf_singles import FIRST_COLUMN, read_singles
 from nasbuild.table.quantizers._layer_configs import layer_config
+from nasbuild.table.quantizers._long_singles import is_long_header, long_singles
 from nasbuild.table.quantizers._puzzle import refuse_library, replacement_metrics, validation_folder
 from nasbuild.table.quantizers._sensitivities import AS_JSON, candidate_stats, mlx_sensitivities
 
@@ -23,13 +25,16 @@ _MARKS = re.compile(
 )
 """What stands near the beginning of such a JSON file."""
 _BEGINNING = 2**18
+_HEADER = 2**12
 _VALIDATION = re.compile(r"teacher\.json|.*solution.*\.json")
 _PICKLED = (".pt", ".pth")
 _NAMED = 6
 
 
-def read_assigned(path: Path) -> Assigned | None:
+def read_assigned(path: Path, known: Collection[str] = ()) -> Assigned | None:
     """The rows of a file of a quantiser, or of all such files in a folder; None if it is none.
+
+    A table with one of the ``known`` columns is no list of single changes: a space reads it by its columns.
 
     Raises
     ------
@@ -48,11 +53,10 @@ def read_assigned(path: Path) -> Assigned | None:
             todo=f"write what you need as JSON; scores of AutoQuantize with {AS_JSON}",
         )
     if name.endswith(".csv"):
-        return (
-            read_singles(path)
-            if _begins(path, len(FIRST_COLUMN) + 2).lstrip('\ufeff"').startswith(FIRST_COLUMN)
-            else None
-        )
+        header = _begins(path, _HEADER).lstrip('\ufeff"').partition("\n")[0]
+        if header.startswith(FIRST_COLUMN):
+            return read_singles(path)
+        return long_singles(path) if is_long_header(header, known) else None
     if name.endswith(".json") and (data := _json(path)) is not None:
         refuse_library(path, data)
         for read in (mlx_sensitivities, replacement_metrics, candidate_stats, layer_config):
