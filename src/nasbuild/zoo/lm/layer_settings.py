@@ -150,7 +150,9 @@ def mlx_quantization(shape: ModelShape, change: ModelChange) -> LayerSettings:
     >>> mlx_quantization(model, change).settings
     {'group_size': 32, 'bits': 4, 'mode': 'affine', 'model.layers.2.self_attn.v_proj': {'group_size': 64, 'bits': 3}}
     """
-    notes = ["mlx-lm holds a scale and an offset for each group, 32 bits: more than is counted for scales alone"]
+    notes = [
+        "mlx-lm holds a scale and an offset for each group, 32 bits: more than is counted for scales alone"
+    ]
     found: dict[str, tuple[int, int] | None] = {}
     for layer in _layers(shape, change):
         found[layer.path] = _bits_and_group(layer, "mlx-lm", _MLX_BITS, notes)
