@@ -206,6 +206,13 @@ def test_other_files_are_refused(folder: Path):
     (folder / "cut.gguf").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(NasbuildError, match=r"cut.gguf: is no GGUF file, or a damaged one"):
         write_gguf(folder / "cut.gguf", ModelChange((SAME,) * BLOCKS), folder / "never.gguf")
+    (folder / "wide.gguf").write_bytes(
+        whole.replace(b"feed_forward_length\x04\0\0\0\xc0", b"feed_forward_length\x04\0\0\0\xc1")
+    )
+    with pytest.raises(
+        NasbuildError, match="block 0: has 192 x 128 numbers in ffn_gate, where its metadata say 193 x"
+    ):
+        write_gguf(folder / "wide.gguf", ModelChange((SAME,) * BLOCKS), folder / "never.gguf")
     (folder / "other.gguf").write_bytes(
         whole.replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0gemma", 1)
     )

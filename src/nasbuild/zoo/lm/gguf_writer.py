@@ -12,7 +12,7 @@ import numpy as np
 from nasbuild._atomic_write import writing
 from nasbuild.zoo.lm._gguf_blocks import DECI, BlockPlan, plan_blocks
 from nasbuild.zoo.lm._gguf_parts import changed_tensors
-from nasbuild.zoo.lm._gguf_source import GgufSource, read_gguf_source
+from nasbuild.zoo.lm._gguf_source import GgufSource, field_value, read_gguf_source
 from nasbuild.zoo.lm._gguf_tensors import NewTensor
 from nasbuild.zoo.lm._joined_parts import check_change
 from nasbuild.zoo.lm.model_change import ModelChange
@@ -144,7 +144,7 @@ def _write(
     )
     for name, field in model.fields.items():
         key = _renamed(name, model.architecture, plan.architecture)
-        value, kind = field.contents(), field.types[0]
+        value, kind = field_value(model, name), field.types[0]
         if name.startswith("GGUF.") or key in skipped or value == []:  # empty lists can't be written
             continue
         items = field.types[-1] if kind == GGUFValueType.ARRAY else None
