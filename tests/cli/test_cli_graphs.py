@@ -101,7 +101,8 @@ def test_from_networks_to_explanations(nasbuild, files, folder, tmp_path):
     ids = folder / "first.txt"
     # For a fit in a space they would be files of architectures.
     assert (
-        "the ending of 'first.txt' is not a file format" in nasbuild("compare", files.fit, ids, ids).sentence
+        "first.txt, line 1: 'net0' does not give tensors a type"
+        in nasbuild("compare", files.fit, ids, ids).sentence
     )
     graphs = ("--graphs", folder / "nets.parquet", "--out", tmp_path / "x.csv")
     assert "predictions of this fit need --archs" in nasbuild("predict", files.fit, *graphs).sentence

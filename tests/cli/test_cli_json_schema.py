@@ -28,9 +28,10 @@ def documented() -> dict[str, list[str]]:
 
 def test_every_command_prints_json_and_has_its_schema():
     assert set(documented()) == set(COMMANDS)
-    for name, command in COMMANDS.items():
-        options = {text for parameter in command.params for text in parameter.opts}
-        assert "--json" in options, name
+    for name, found in COMMANDS.items():
+        for command in getattr(found, "commands", {name: found}).values():
+            options = {text for parameter in command.params for text in parameter.opts}
+            assert "--json" in options, name
 
 
 def test_the_documented_schema_equals_that_of_the_code():
