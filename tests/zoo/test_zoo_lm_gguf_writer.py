@@ -128,7 +128,7 @@ def test_what_is_not_changed_keeps_its_bytes_and_the_rest_is_rounded_once(folder
     assert len(after) == len(before) - 9
     assert written.counted_bytes == counted < written.tensor_bytes
     assert (
-        f"w3g64: they are held as q4_0 with the same values, so that tensors take {written.tensor_bytes:,}"
+        f"w3g64: such weights are held as q4_0 with the same values, so that tensors take {written.tensor_bytes:,}"
         in (written.notes[0])
     )
 

@@ -122,7 +122,7 @@ def _notes(change: ModelChange, tensors: Sequence[NewTensor]) -> list[str]:
     stored, counted = (sum(getattr(one, key) for one in own) for key in ("stored_bytes", "counted"))
     if held and stored > counted:
         notes.append(
-            f"GGUF has no type for {', '.join(held)}: they are held as q4_0 with the same values, "
+            f"GGUF has no type for {', '.join(held)}: such weights are held as q4_0 with the same values, "
             f"so that tensors take {stored:,} bytes in the file where {counted:,} are counted"
         )
     return notes
