@@ -98,6 +98,7 @@ class Deci(nn.Module):
         super().__init__()
         config = json.loads((folder / "config.json").read_text())
         assert (config["model_type"], config["architectures"]) == ("nemotron-nas", ["DeciLMForCausalLM"])
+        assert (config["rope_theta"], config["rope_scaling"]) == (10000.0, None)
         state = load_file(folder / "model.safetensors")
         self.state, self.blocks = state, []
         for n, one in enumerate(config["block_configs"]):

@@ -105,9 +105,13 @@ def test_files_are_written_for_the_tools_that_can(shape, tmp_path: Path):
     written = json.loads((tmp_path / "all" / "mlx-quantization.json").read_text())
     assert written == found["mlx-quantization.json"].settings
     parts = ModelChange((BlockChange(mlp=False), *MIXED.blocks[1:]))
-    assert sorted(write_layer_settings(shape, parts, tmp_path)) == [
-        "auto-round-layer-config.json",
-        "mlx-quantization.json",
-    ]
+    left = ["auto-round-layer-config.json", "mlx-quantization.json"]
+    assert sorted(write_layer_settings(shape, parts, tmp_path / "all")) == left
+    assert sorted(one.name for one in (tmp_path / "all").iterdir()) == [*left, "notes.txt"]
+    notes = (tmp_path / "all" / "notes.txt").read_text().splitlines()
+    assert notes[0].startswith(
+        "llama-quantize.txt: not written: llama-quantize leaves out whole blocks alone"
+    )
+    assert "auto-round-layer-config.json: auto-round has no 5 bits: q5_1 is 4 bits there" in notes
     floats = ModelChange((BlockChange(types={"attn_v": "f16"}), *MIXED.blocks[1:]))
     assert mlx_quantization(shape, floats).settings["model.layers.0.self_attn.v_proj"] is False

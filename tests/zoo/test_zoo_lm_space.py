@@ -107,7 +107,7 @@ def test_what_an_architecture_changes(shape):
         ([], {}, "nothing varies"),
         (["depth"], {}, "no part of a language model is called 'depth'; allowed: blocks, attention"),
         (["blocks", "mlp"], {}, "whole blocks and their attention or MLP can't both vary"),
-        (["bits"], {"types": ["q3_k"]}, "there is no type of weights 'q3_k'; allowed: f32"),
+        (["bits"], {"types": ["q3_x"]}, "there is no type of weights 'q3_x'; allowed: f32"),
         (["bits"], {"tie": [["attn_q", "ffn_up"]]}, "attn_q and ffn_up are of different parts"),
         (["bits"], {"tie": [["attn_w"]]}, "a block has no matrix 'attn_w'; allowed: attn_q"),
     ],

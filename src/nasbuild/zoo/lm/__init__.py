@@ -45,11 +45,11 @@ _LAZY = {
     "TensorType": "tensor_types",
     "WrittenFolder": "folder_writer",
     "WrittenGguf": "gguf_writer",
+    "WrittenModel": "model_writer",
     "auto_round_layer_config": "layer_settings",
     "change_of": "change_of_architecture",
     "k_types": "tensor_types",
     "language_costs": "exact_costs",
-    "WrittenModel": "model_writer",
     "llama_quantize_options": "layer_settings",
     "load_language_task": "evaluator",
     "load_model": "loaded_model",
@@ -61,9 +61,9 @@ _LAZY = {
     "tensor_type": "tensor_types",
     "tensor_types": "tensor_types",
     "token_windows": "text_windows",
-    "write_model": "model_writer",
     "write_gguf": "gguf_writer",
     "write_layer_settings": "layer_settings",
+    "write_model": "model_writer",
     "write_model_folder": "folder_writer",
 }
 

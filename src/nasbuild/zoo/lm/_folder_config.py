@@ -64,7 +64,7 @@ def plan_folder(config: Mapping[str, Any], shape: ModelShape, change: ModelChang
 
 _DECI_NOTE = (
     "blocks differ in parts or widths, which DeciLM's block_configs say: transformers loads the folder only with "
-    "DeciLM's own code (model_type nemotron-nas), which comes with NVIDIA's Nemotron models"
+    "DeciLM's own code, the .py files of NVIDIA's Nemotron models, to be copied into it"
 )
 
 
@@ -146,12 +146,26 @@ def _deci(
         }
         for n, width in zip(heads, channels, strict=True)
     ]
-    dropped = ("num_key_value_heads", "intermediate_size", "head_dim", "layer_types")
-    return {key: value for key, value in config.items() if key not in dropped} | {
-        "architectures": ["DeciLMForCausalLM"],
-        "model_type": "nemotron-nas",
-        "num_hidden_layers": len(blocks),
-        "num_key_value_heads": None,
-        "intermediate_size": None,
-        "block_configs": listed,
-    }
+    dropped = ("head_dim", "layer_types")
+    rope = dict(config.get("rope_parameters") or {})
+    older = (
+        {"rope_theta": rope.pop("rope_theta")} if "rope_theta" in rope else {}
+    )  # their code is older than the dict
+    if older:
+        older["rope_scaling"] = rope if rope.get("rope_type", "default") != "default" else None
+    return (
+        {key: value for key, value in config.items() if key not in dropped}
+        | older
+        | {
+            "architectures": ["DeciLMForCausalLM"],
+            "auto_map": {
+                "AutoConfig": "configuration_decilm.DeciLMConfig",
+                "AutoModelForCausalLM": "modeling_decilm.DeciLMForCausalLM",
+            },
+            "model_type": "nemotron-nas",
+            "num_hidden_layers": len(blocks),
+            "num_key_value_heads": None,
+            "intermediate_size": None,
+            "block_configs": listed,
+        }
+    )

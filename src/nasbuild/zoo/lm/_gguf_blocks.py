@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nasbuild.errors import NasbuildError
 from nasbuild.zoo.lm._gguf_source import GgufSource
 from nasbuild.zoo.lm._joined_parts import joined_parts
 from nasbuild.zoo.lm.model_change import ModelChange
@@ -47,12 +46,7 @@ def plan_blocks(change: ModelChange, source: GgufSource) -> BlockPlan:
 
     The source's architecture is kept if all blocks have both parts in equal sizes. Otherwise it is `DECI`, which has
     two gaps: it drops an attention that has no MLP beside it, and can't start with a block without attention. Zeros
-    fill them.
-
-    Raises
-    ------
-    NasbuildError
-        If no architecture of llama.cpp has such blocks.
+    fill them, and what is gone from blocks of ``qwen3``.
     """
     blocks = _sized(change, source)
     notes = [
@@ -66,7 +60,7 @@ def plan_blocks(change: ModelChange, source: GgufSource) -> BlockPlan:
     if len(sizes) == 1 and 0 not in next(iter(sizes)) and widths_fit:
         return BlockPlan(source.architecture, tuple(blocks), tuple(notes))
     if source.architecture == "qwen3":
-        return _zeros_for_parts(blocks, source, notes)
+        return _filled_with_zeros(blocks, source, notes)
     notes.append(
         f"llama.cpp has such blocks in its architecture 'deci' (DeciLM) alone, not in '{source.architecture}'"
     )
@@ -96,24 +90,19 @@ def _sized(change: ModelChange, source: GgufSource) -> list[NewBlock]:
     return blocks
 
 
-def _zeros_for_parts(blocks: Sequence[NewBlock], source: GgufSource, notes: list[str]) -> BlockPlan:
-    """Blocks of one size, whose missing parts are zeros: for architectures that `DECI` can't stand in for."""
-    attention = {(one.heads, one.kv_heads) for one in blocks if one.attention is not None}
-    mlp = {one.channels for one in blocks if one.mlp is not None}
-    if len(attention) > 1 or len(mlp) > 1:
-        raise NasbuildError(
-            f"llama.cpp has no blocks of different sizes for the architecture '{source.architecture}'",
-            where=source.path,
-            todo="give all blocks the same numbers of heads and channels",
-        )
-    heads, kv_heads = next(iter(attention), (source.query_group, 1))
-    channels = next(iter(mlp), 1)
-    without = [n for n, one in enumerate(blocks) if None in (one.attention, one.mlp)]
+def _filled_with_zeros(blocks: Sequence[NewBlock], source: GgufSource, notes: list[str]) -> BlockPlan:
+    """Blocks of the largest size, with zeros for what is gone: for architectures that `DECI` can't stand in for."""
+    heads = max(one.heads for one in blocks) or source.query_group
+    kv_heads = max(one.kv_heads for one in blocks) or 1
+    channels = max(one.channels for one in blocks) or 1
+    whole = (heads, kv_heads, channels)
+    smaller = [n for n, one in enumerate(blocks) if (one.heads, one.kv_heads, one.channels) != whole]
     notes.append(
-        f"llama.cpp can't leave out parts for the architecture '{source.architecture}': {_those(without)} zeros in their place"
+        f"llama.cpp has blocks of one size for the architecture '{source.architecture}': "
+        f"{_those(smaller)} zeros for what is gone"
     )
-    filled = (replace(one, heads=heads, kv_heads=kv_heads, channels=channels) for one in blocks)
-    return BlockPlan(source.architecture, tuple(filled), tuple(notes))
+    same = (replace(one, heads=heads, kv_heads=kv_heads, channels=channels) for one in blocks)
+    return BlockPlan(source.architecture, tuple(same), tuple(notes))
 
 
 def _those(blocks: list[int]) -> str:

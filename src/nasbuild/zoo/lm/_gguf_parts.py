@@ -9,7 +9,7 @@ import numpy as np
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.lm._gguf_blocks import DECI, BlockPlan, NewBlock
 from nasbuild.zoo.lm._gguf_source import GgufSource
-from nasbuild.zoo.lm._gguf_tensors import NewTensor, taken, zeros
+from nasbuild.zoo.lm._gguf_tensors import NewTensor, filled, taken, zeros
 from nasbuild.zoo.lm.model_change import ModelChange
 from nasbuild.zoo.lm.tensor_types import fits
 
@@ -59,7 +59,13 @@ def _attention(
         elif name == "attn_output.weight" and cut:
             columns = _of_heads(heads, source.head_columns)
         kind = one.types.get(name.removesuffix(".weight"))
-        yield taken(tensor, f"blk.{number}.{name}", rows=rows, columns=columns, kind=kind)
+        new = taken(tensor, f"blk.{number}.{name}", rows=rows, columns=columns, kind=kind)
+        lengths = {"attn_q": block.heads, "attn_k": block.kv_heads, "attn_v": block.kv_heads}
+        if stem in lengths:
+            new = filled(new, (lengths[stem] * source.head_columns, *new.shape[1:]))
+        elif name == "attn_output.weight":
+            new = filled(new, (new.shape[0], block.heads * source.head_columns))
+        yield new
 
 
 def _mlp(change: ModelChange, source: GgufSource, number: int, block: NewBlock) -> Iterator[NewTensor]:
@@ -73,7 +79,12 @@ def _mlp(change: ModelChange, source: GgufSource, number: int, block: NewBlock) 
         rows = kept if name.startswith(("ffn_gate.", "ffn_up.")) else None
         columns = kept if name == "ffn_down.weight" else None
         kind = one.types.get(name.removesuffix(".weight"))
-        yield taken(tensor, f"blk.{number}.{name}", rows=rows, columns=columns, kind=kind)
+        new = taken(tensor, f"blk.{number}.{name}", rows=rows, columns=columns, kind=kind)
+        if name.startswith(("ffn_gate.", "ffn_up.")):
+            new = filled(new, (block.channels, *new.shape[1:]))
+        elif name == "ffn_down.weight":
+            new = filled(new, (new.shape[0], block.channels))
+        yield new
 
 
 def _zeros(

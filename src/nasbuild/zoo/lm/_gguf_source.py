@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbuild._optional_imports import absent
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
@@ -66,14 +67,16 @@ def read_gguf_source(path: str | os.PathLike[str]) -> GgufSource:
     NasbuildError
         If the file is missing or damaged, in parts, or has an architecture whose parts aren't known.
     """
-    from gguf import GGUFReader
-
+    try:
+        from gguf import GGUFReader
+    except ModuleNotFoundError as error:
+        raise absent(error) from error
     where = os.fspath(path)
     try:
         reader = GGUFReader(path)
     except FileNotFoundError:
         raise NasbuildError("no such file", where=where) from None
-    except (ValueError, IndexError, KeyError, OSError) as error:
+    except (ValueError, IndexError, KeyError, OSError, OverflowError) as error:  # also text that is no UTF-8
         raise NasbuildError(f"is no GGUF file, or a damaged one ({error})", where=where) from None
     fields = reader.fields
     architecture = fields["general.architecture"].contents() if "general.architecture" in fields else None
@@ -101,21 +104,45 @@ def read_gguf_source(path: str | os.PathLike[str]) -> GgufSource:
         return value
 
     hidden, heads = number("embedding_length"), number("attention.head_count")
+    head_columns = number("attention.key_length", hidden // heads)
+    for key in ("attention.value_length", "rope.dimension_count"):
+        if number(key, head_columns) != head_columns:
+            raise NasbuildError(
+                f"has heads whose parts differ in length ({architecture}.{key})",
+                where=where,
+                allowed=[head_columns],
+            )
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     if missing := {"token_embd.weight", "output_norm.weight"} - set(tensors):
         raise NasbuildError(f"lacks the tensor {min(missing)}", where=where)
-    return GgufSource(
+    source = GgufSource(
         path=where,
         architecture=architecture,
         blocks=number("block_count"),
         hidden=hidden,
         heads=heads,
         kv_heads=number("attention.head_count_kv", heads),
-        head_columns=number("attention.key_length", hidden // heads),
+        head_columns=head_columns,
         channels=number("feed_forward_length"),
         fields=fields,
         tensors=tensors,
     )
+    _check_shapes(source)
+    return source
+
+
+def field_value(source: GgufSource, name: str) -> Any:
+    """A value of the metadata.
+
+    Raises
+    ------
+    NasbuildError
+        If it is no text where it should be.
+    """
+    try:
+        return source.fields[name].contents()
+    except UnicodeDecodeError as error:
+        raise NasbuildError(f"is a damaged GGUF file ({error})", where=f"{source.path}, {name}") from None
 
 
 def tensor_values(tensor: ReaderTensor) -> np.ndarray:
@@ -136,3 +163,28 @@ def tensor_values(tensor: ReaderTensor) -> np.ndarray:
             where=tensor.name,
             todo="give a file of the model with other types, such as F16",
         ) from None
+
+
+def _check_shapes(source: GgufSource) -> None:
+    """Each block must have its matrices, in the sizes that the metadata say."""
+    queries, keys = (n * source.head_columns for n in (source.heads, source.kv_heads))
+    shapes = {
+        "attn_q": (queries, source.hidden),
+        "attn_k": (keys, source.hidden),
+        "attn_v": (keys, source.hidden),
+        "attn_output": (source.hidden, queries),
+        "ffn_gate": (source.channels, source.hidden),
+        "ffn_up": (source.channels, source.hidden),
+        "ffn_down": (source.hidden, source.channels),
+    }
+    for n in range(source.blocks):
+        for name, shape in shapes.items():
+            tensor = source.tensors.get(f"blk.{n}.{name}.weight")
+            found = None if tensor is None else tuple(int(size) for size in reversed(tensor.shape))
+            if found != shape:
+                what = "lacks" if found is None else f"has {' x '.join(map(str, found))} numbers in"
+                raise NasbuildError(
+                    f"{what} {name}, where its metadata say {' x '.join(map(str, shape))}",
+                    where=f"{source.path}, block {n}",
+                    todo="give a decoder with separate q, k, v, gate, up and down matrices and no experts",
+                )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -71,54 +71,69 @@ def taken(
     NasbuildError
         If columns can't be groups of ``kind``.
     """
-    there = tuple(int(n) for n in reversed(tensor.shape))
-    height = () if len(there) == 1 else (there[0] if rows is None else len(rows),)
-    width = there[-1] if columns is None else len(columns)
-    shape = (*height, width)
-    groups = None if kind or columns is None else _whole_groups(columns, tensor.tensor_type)
-    if kind is None and columns is not None and groups is None:
-        kind = again = _type_after_cut(tensor.tensor_type.name.lower(), width)
-    else:
-        again = None
+    height, *rest = (int(n) for n in reversed(tensor.shape))  # a bias has nothing more
+    shape = (height if rows is None else len(rows), *(rest if columns is None else [len(columns)]))
     if kind is not None:
-        if not fits(kind, width):
-            raise NasbuildError(
-                f"{width} columns are left, which can't be '{kind}' with its groups of {tensor_type(kind).group}",
-                where=name,
-                allowed=[one for one in tensor_types() if fits(one, width)],
-            )
-        rounds_to = kind
-        return NewTensor(
-            name,
-            shape,
-            _gguf_type(tensor_type(kind).container),
-            type_bytes(kind, prod(height), width),
-            lambda: encoded(_part(tensor_values(tensor), rows, columns), rounds_to),
-            again,
-        )
+        return _encoded(tensor, name, shape, rows, columns, kind)
+    groups = None
+    if columns is not None:
+        groups = _whole_groups(columns, tensor.tensor_type)
+        if groups is None:
+            again = _type_after_cut(tensor.tensor_type.name.lower(), len(columns))
+            return replace(_encoded(tensor, name, shape, rows, columns, again), rounded_again=again)
 
     def raw() -> np.ndarray:
-        data = tensor.data if tensor.data.ndim == 1 or rows is None else tensor.data[rows]
+        data = tensor.data if rows is None else tensor.data[rows]
         if groups is not None:
-            data = data.reshape(data.shape[0], -1, _group_items(tensor))[:, groups]
-        return np.ascontiguousarray(data).view(np.uint8).reshape(*height, -1)
+            data = data.reshape(len(data), -1, _group_items(tensor))[:, groups]
+        return np.ascontiguousarray(data).reshape(-1).view(np.uint8)
 
-    if len(there) == 1 and rows is not None:  # a bias
-        return NewTensor(
-            name,
-            (len(rows),),
-            tensor.tensor_type,
-            stored_bytes((len(rows),), tensor.tensor_type),
-            lambda: np.ascontiguousarray(tensor.data[rows]).view(np.uint8),
-        )
     return NewTensor(name, shape, tensor.tensor_type, stored_bytes(shape, tensor.tensor_type), raw)
 
 
+def _encoded(
+    tensor: ReaderTensor,
+    name: str,
+    shape: tuple[int, ...],
+    rows: np.ndarray | None,
+    columns: np.ndarray | None,
+    kind: str,
+) -> NewTensor:
+    if not fits(kind, shape[-1]):
+        raise NasbuildError(
+            f"{shape[-1]} columns are left, which can't be '{kind}' with its groups of {tensor_type(kind).group}",
+            where=name,
+            allowed=[one for one in tensor_types() if fits(one, shape[-1])],
+        )
+    return NewTensor(
+        name,
+        shape,
+        _gguf_type(tensor_type(kind).container),
+        type_bytes(kind, prod(shape[:-1]), shape[-1]),
+        lambda: encoded(_part(tensor_values(tensor), rows, columns), kind),
+    )
+
+
+def filled(tensor: NewTensor, shape: tuple[int, ...]) -> NewTensor:
+    """The tensor with zeros after its rows and columns, up to a shape that whole groups fill."""
+    if shape == tensor.shape:
+        return tensor
+    rows, there = shape[0] - tensor.shape[0], stored_bytes(shape[1:] or (1,), tensor.stored)
+
+    def data() -> np.ndarray:
+        whole = tensor.data().reshape(tensor.shape[0], -1)
+        return np.pad(
+            whole, ((0, rows), (0, there - whole.shape[1]))
+        )  # bytes of zeros are zeros in every type
+
+    return replace(tensor, shape=shape, data=data)
+
+
 def zeros(name: str, shape: tuple[int, ...], kind: str) -> NewTensor:
-    """A tensor of zeros."""
+    """A tensor of zeros in place of a part that is gone, which is not counted."""
     stored = _gguf_type(kind)
     size = stored_bytes(shape, stored)
-    return NewTensor(name, shape, stored, size, lambda: np.zeros(size, np.uint8))
+    return NewTensor(name, shape, stored, 0, lambda: np.zeros(size, np.uint8))
 
 
 def _part(values: np.ndarray, rows: np.ndarray | None, columns: np.ndarray | None) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from nasbuild._atomic_write import writing
 from nasbuild.zoo.lm._gguf_blocks import DECI, BlockPlan, plan_blocks
 from nasbuild.zoo.lm._gguf_parts import changed_tensors
-from nasbuild.zoo.lm._gguf_source import GgufSource, read_gguf_source
+from nasbuild.zoo.lm._gguf_source import GgufSource, field_value, read_gguf_source
 from nasbuild.zoo.lm._gguf_tensors import NewTensor
 from nasbuild.zoo.lm._joined_parts import check_change
 from nasbuild.zoo.lm.model_change import ModelChange
@@ -35,7 +35,7 @@ class WrittenGguf:
         Bytes that its tensors take in the file.
     counted_bytes
         Bytes of its tensors with each packed in its own type: fewer than ``tensor_bytes`` for types of 2 and 3 bits,
-        which GGUF files hold as ``q4_0``.
+        which GGUF files hold as ``q4_0``, and where zeros stand for what is gone.
     notes
         Sentences on what the file holds otherwise than the change says.
 
@@ -78,8 +78,7 @@ def write_gguf(
     Raises
     ------
     NasbuildError
-        If the source can't be read, the change is that of another model, a tensor can't have its type, or llama.cpp
-        has no architecture for such blocks.
+        If the source can't be read, the change is that of another model, or a tensor can't have its type.
 
     Examples
     --------
@@ -119,10 +118,11 @@ def _notes(change: ModelChange, tensors: Sequence[NewTensor]) -> list[str]:
         )
     used = {kind for block in change.blocks for kind in block.types.values()} | set(change.types.values())
     held = sorted(name for name in used if tensor_type(name).container != name)
-    stored, counted = (sum(getattr(one, key) for one in tensors) for key in ("stored_bytes", "counted"))
+    own = [one for one in tensors if one.counted]
+    stored, counted = (sum(getattr(one, key) for one in own) for key in ("stored_bytes", "counted"))
     if held and stored > counted:
         notes.append(
-            f"GGUF has no type for {', '.join(held)}: they are held as q4_0 with the same values, "
+            f"GGUF has no type for {', '.join(held)}: such weights are held as q4_0 with the same values, "
             f"so that tensors take {stored:,} bytes in the file where {counted:,} are counted"
         )
     return notes
@@ -144,11 +144,11 @@ def _write(
     )
     for name, field in model.fields.items():
         key = _renamed(name, model.architecture, plan.architecture)
-        if name.startswith("GGUF.") or key in skipped:
+        value, kind = field_value(model, name), field.types[0]
+        if name.startswith("GGUF.") or key in skipped or value == []:  # empty lists can't be written
             continue
-        kind = field.types[0]
         items = field.types[-1] if kind == GGUFValueType.ARRAY else None
-        writer.add_key_value(key, field.contents(), kind, items)
+        writer.add_key_value(key, value, kind, items)
     for key, value in new.items():
         if isinstance(value, int):
             writer.add_uint32(key, value)
@@ -182,7 +182,7 @@ def _metadata(model: GgufSource, plan: BlockPlan) -> dict[str, int | list[int]]:
         sizes = {key: value[0] for key, value in sizes.items() if isinstance(value, list)}
     # Not to be derived from the number of heads, which may have changed.
     sizes |= dict.fromkeys(("attention.key_length", "attention.value_length"), model.head_columns)
-    sizes |= {"block_count": len(plan.blocks), "rope.dimension_count": model.head_columns}
+    sizes["block_count"] = len(plan.blocks)
     return {f"{prefix}.{key}": value for key, value in sizes.items()} | {
         "nasbuild.attention_of_block": [
             -1 if one.attention is None else one.attention for one in plan.blocks

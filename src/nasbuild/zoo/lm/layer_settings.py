@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbuild._atomic_write import writing
+from nasbuild._atomic_write import write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.lm._joined_parts import joined_parts
 from nasbuild.zoo.lm.model_change import ModelChange
@@ -150,7 +150,9 @@ def mlx_quantization(shape: ModelShape, change: ModelChange) -> LayerSettings:
     >>> mlx_quantization(model, change).settings
     {'group_size': 32, 'bits': 4, 'mode': 'affine', 'model.layers.2.self_attn.v_proj': {'group_size': 64, 'bits': 3}}
     """
-    notes = ["mlx-lm holds a scale and an offset for each group: 32 bits, twice those that are counted"]
+    notes = [
+        "mlx-lm holds a scale and an offset for each group, 32 bits: more than is counted for scales alone"
+    ]
     found: dict[str, tuple[int, int] | None] = {}
     for layer in _layers(shape, change):
         found[layer.path] = _bits_and_group(layer, "mlx-lm", _MLX_BITS, notes)
@@ -213,7 +215,7 @@ def auto_round_layer_config(shape: ModelShape, change: ModelChange) -> LayerSett
 def write_layer_settings(
     shape: ModelShape, change: ModelChange, folder: str | os.PathLike[str]
 ) -> dict[str, LayerSettings]:
-    """Write the settings of all three tools into a folder: a text file and two JSON files.
+    """Write the settings of all three tools into a folder, and ``notes.txt`` on what they say otherwise than the change.
 
     Returns
     -------
@@ -240,15 +242,19 @@ def write_layer_settings(
         "auto-round-layer-config.json": auto_round_layer_config,
     }
     found: dict[str, LayerSettings] = {}
+    notes: list[str] = []
     for name, make in makers.items():
         try:
             made = make(shape, change)
-        except NasbuildError:
+        except NasbuildError as error:
+            notes.append(f"{name}: not written: {error}")
+            (place / name).unlink(missing_ok=True)
             continue
         text = "\n".join(made.settings) if name.endswith(".txt") else json.dumps(made.settings, indent=1)
-        with writing(place / name) as temporary:
-            temporary.write_text(f"{text}\n", encoding="utf-8")
+        write_text(place / name, f"{text}\n")
+        notes += [f"{name}: {note}" for note in made.notes]
         found[name] = made
+    write_text(place / "notes.txt", "".join(f"{note}\n" for note in notes))
     return found
 
 
