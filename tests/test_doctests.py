@@ -41,6 +41,7 @@ ROOMS = (
     "api",
     "zoo.diffusion",
     "zoo.digits",
+    "zoo.lm",
     "zoo.ofa",
     "zoo.panoptic",
 )
@@ -70,6 +71,8 @@ WITHOUT_EXAMPLE = {
     "evaluate.Pool.run": "starts processes, which takes seconds; that of InProcess is the same",
     "evaluate.Ray.run": "needs a Ray cluster",
     "optimize.live_demo": "trains networks for minutes",
+    "zoo.lm.LanguageTask.change_of": "needs a model with its tokenizer, and text",
+    "zoo.lm.LanguageTask.measure": "needs a model with its tokenizer, and text",
     "report.networks.graph_features_data": "needs a fit of networks, which a notebook shows by it",
     "report.networks.graph_sections": "needs a fit of networks; `report_html` calls it",
 }

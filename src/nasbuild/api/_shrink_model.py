@@ -48,6 +48,12 @@ class SmallModel:
         difference, from the differences of windows.
     model, notes
         What was written, and what it holds otherwise than asked for.
+
+    Examples
+    --------
+    >>> import nasbuild.api
+    >>> nasbuild.api.SmallModel("bytes <= 6e+07").architecture is None  # nothing was measured within it
+    True
     """
 
     where: str
@@ -75,6 +81,14 @@ class ShrunkModel:
         For each budget.
     state
         Of the loop: all evaluations and the last fit.
+
+    Examples
+    --------
+    >>> import nasbuild as nb
+    >>> [one.test_change for one in nb.shrink_model("LM.gguf", "corpus.txt", "bytes <= 60e6", out="small").best]
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: LM.gguf: no such file
     """
 
     costs: dict[str, float]

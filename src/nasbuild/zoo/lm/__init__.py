@@ -4,6 +4,18 @@ Reads Hugging Face folders and GGUF files (`read_shape`, `load_model`), makes th
 (`model_space`), and measures its architectures (`load_language_task`). Writes the chosen ones as GGUF files and folders
 (`write_gguf`, `write_model_folder`), and as settings of other quantisers (`write_layer_settings`). Registers the
 evaluator ``lm:FILE.yaml``. Importing this package does not load torch.
+
+The examples of this package start from
+
+>>> import numpy as np
+>>> from transformers import LlamaConfig, LlamaForCausalLM
+>>> small = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1}
+>>> config = LlamaConfig(**small, intermediate_size=128, vocab_size=96)
+>>> LlamaForCausalLM(config).save_pretrained("model")
+>>> from nasbuild.zoo.lm import BlockChange, ModelChange, load_model, model_space, read_shape
+>>> model = load_model("model")
+>>> shape = model.shape
+>>> change = ModelChange((BlockChange(), BlockChange(mlp=False), BlockChange(types={"attn_v": "q4_0"})))
 """
 
 from __future__ import annotations

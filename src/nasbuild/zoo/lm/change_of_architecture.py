@@ -33,6 +33,15 @@ def change_of(
     ------
     NasbuildError
         If a stage or a feature has another name.
+
+    Examples
+    --------
+    >>> from nasbuild.space import parse_architecture
+    >>> from nasbuild.zoo.lm import change_of
+    >>> space = model_space(shape, ["mlp"])
+    >>> one = parse_architecture(space, {"stages": [[{"mlp": "on"}], [{"mlp": "off"}], [{"mlp": "on"}]]})
+    >>> [block.mlp for block in change_of(shape, space, one).blocks]
+    [True, False, True]
     """
     blocks, outer = [BlockChange() for _ in shape.blocks], {}
     for stage, layers in zip(space.stages, architecture, strict=True):

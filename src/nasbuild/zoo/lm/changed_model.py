@@ -30,6 +30,19 @@ class ChangedModel:
     ------
     NasbuildError
         If blocks without attention and MLP would not pass their input on, as is seen in a run.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nasbuild.zoo.lm import ChangedModel
+    >>> changed, ids = ChangedModel(model), torch.arange(10)[None]
+    >>> before = model.network(ids).logits
+    >>> changed.apply(change)
+    >>> torch.equal(model.network(ids).logits, before)
+    False
+    >>> changed.apply(shape.unchanged)
+    >>> torch.equal(model.network(ids).logits, before)
+    True
     """
 
     def __init__(self, model: LoadedModel, memory: int = 2 << 30) -> None:
@@ -147,7 +160,15 @@ class ChangedModel:
         self._tuples = tuples[0]
 
     def pass_on(self, hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Any:
-        """What a block without parts returns, as the model's blocks return it."""
+        """What a block without parts returns, as the model's blocks return it.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from nasbuild.zoo.lm import ChangedModel
+        >>> ChangedModel(model).pass_on(torch.ones(1))
+        tensor([1.])
+        """
         return (hidden_states,) if self._tuples else hidden_states
 
     @property

@@ -133,6 +133,16 @@ def load_language_task(path: str | os.PathLike[str]) -> LanguageTask:
     ------
     NasbuildError
         If something in the file is missing or invalid.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nasbuild.zoo.lm import load_language_task
+    >>> _ = Path("lm.yaml").write_text("{model: model, text: corpus.txt, windows: none}")
+    >>> load_language_task("lm.yaml")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: lm.yaml: windows is 'none'; allowed: whole numbers above 0
     """
     return LanguageTask(read_lm_file(path), Path(path).parent, Path(f"{path}.work"))
 

@@ -27,6 +27,13 @@ def language_costs(shape: ModelShape, change: ModelChange, context: int) -> dict
         ``bytes`` of all parameters, packed in their types; ``params``, the number of parameters; ``macs``, the
         multiply-accumulate operations a token of matrices and attention, head included; ``kv_bytes`` of the
         key-value cache in float16.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import language_costs
+    >>> costs = language_costs(shape, change, context=100)
+    >>> costs["params"], costs["bytes"], costs["macs"], costs["kv_bytes"]
+    (98688.0, 387712.0, 130560.0, 38400.0)
     """
     total: dict[str, float] = dict.fromkeys(COSTS, 0.0)
     total["bytes"] += FLOAT32 * shape.norms

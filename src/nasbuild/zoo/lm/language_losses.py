@@ -37,6 +37,13 @@ class LanguageLosses:
     probabilities
         File of the unchanged model's probabilities, for the divergence; it is written if it isn't there. None leaves
         the divergence out.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import ChangedModel, LanguageLosses
+    >>> losses = LanguageLosses(ChangedModel(model), np.arange(64).reshape(2, 32))
+    >>> sorted(losses.measure(change)), losses.by_window(change)[0].shape
+    (['loss', 'ppl'], (2,))
     """
 
     def __init__(

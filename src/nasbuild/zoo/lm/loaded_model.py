@@ -29,6 +29,11 @@ class LoadedModel:
         transformers' module: token ids (n, tokens) -> ``logits`` (n, tokens, vocabulary).
     shape
         Its shapes.
+
+    Examples
+    --------
+    >>> len(model.blocks), model.vocabulary, model.matrix(0, "attn_v").weight.shape
+    (3, 96, torch.Size([32, 64]))
     """
 
     network: Any
@@ -56,6 +61,14 @@ def load_model(path: str | os.PathLike[str], device: str = "cpu") -> LoadedModel
     ------
     NasbuildError
         If transformers can't read it, or its modules are of another kind than the file says.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import load_model
+    >>> load_model("nowhere.gguf")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: nowhere.gguf: no such file
     """
     shape, transformers = read_shape(path), _transformers()
     with _quiet():
@@ -85,6 +98,16 @@ def load_tokenizer(path: str | os.PathLike[str]) -> Any:
     ------
     NasbuildError
         If transformers can't read it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nasbuild.zoo.lm import load_tokenizer
+    >>> Path("empty").mkdir()
+    >>> load_tokenizer("empty")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: empty: has no tokenizer that transformers can read; add its tokenizer.json
     """
     transformers = _transformers()
     with _quiet():
@@ -93,10 +116,8 @@ def load_tokenizer(path: str | os.PathLike[str]) -> Any:
                 *_place(path), local_files_only=True, **_file(path)
             )
         except (ValueError, OSError, KeyError, ImportError) as error:
-            first = str(error).strip().partition("\n")[0]
-            raise NasbuildError(
-                f"has no tokenizer that transformers can read: {first}", where=str(path)
-            ) from error
+            what = "has no tokenizer that transformers can read"
+            raise NasbuildError(what, where=str(path), todo="add its tokenizer.json") from error
 
 
 def _transformers() -> Any:

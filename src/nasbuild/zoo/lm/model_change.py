@@ -30,6 +30,12 @@ class BlockChange:
         None keeps all.
     types
         Tensor of the block -> type that it is rounded to, such as ``q4_0``. Others stay as they are.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import BlockChange
+    >>> BlockChange(mlp=False, types={"attn_v": "q4_0"}) == BlockChange()
+    False
     """
 
     attention: bool = True

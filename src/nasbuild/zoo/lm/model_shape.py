@@ -23,6 +23,11 @@ class TensorShape:
         Type and size in the file of the unchanged model.
     bias
         Numbers of its bias, which stays in float32; 0 without one.
+
+    Examples
+    --------
+    >>> shape.blocks[0].tensors["ffn_down"]
+    TensorShape(rows=64, columns=128, type='f32', bytes=32768, bias=0)
     """
 
     rows: int
@@ -46,6 +51,12 @@ class BlockShape:
         Channels of the MLP.
     attention_norms, mlp_norms
         Parameters of the norms that go with each part; they stay in float32.
+
+    Examples
+    --------
+    >>> block = shape.blocks[0]
+    >>> block.heads, block.kv_heads, block.head_dim, block.channels
+    (2, 1, 32, 128)
     """
 
     tensors: Mapping[str, TensorShape]
@@ -71,6 +82,11 @@ class ModelShape:
         ``token_embd``, and ``output`` where the head has a matrix of its own.
     norms
         Parameters of norms outside the blocks, which stay in float32.
+
+    Examples
+    --------
+    >>> len(shape.blocks), sorted(shape.outer), shape.unchanged.first_changed
+    (3, ['output', 'token_embd'], 3)
     """
 
     name: str

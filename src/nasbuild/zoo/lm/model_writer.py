@@ -27,6 +27,12 @@ class WrittenModel:
         Folder of settings for other quantisers, where types changed.
     notes
         Sentences on what is written otherwise than asked for.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import WrittenModel
+    >>> WrittenModel("small.gguf", None, ()).path
+    'small.gguf'
     """
 
     path: str | None

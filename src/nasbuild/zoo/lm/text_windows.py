@@ -21,6 +21,14 @@ def read_texts(patterns: Sequence[str], base: Path) -> list[tuple[str, str]]:
     ------
     NasbuildError
         If a pattern names no file, or a file is no UTF-8 text.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nasbuild.zoo.lm import read_texts
+    >>> _ = Path("story.txt").write_text("So it goes.")
+    >>> read_texts(["*.txt"], Path())
+    [('story.txt', 'So it goes.')]
     """
     found: dict[str, str] = {}
     for pattern in patterns:
@@ -61,6 +69,16 @@ def token_windows(
     ------
     NasbuildError
         If the texts have too few tokens.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.lm import token_windows
+    >>> words = {"so": 1, "it": 2, "goes": 3}
+    >>> tokenizer = lambda text, **_: {"input_ids": [words[word] for word in text.split()]}
+    >>> token_windows([("text", "so it goes so it goes so it")], tokenizer, context=2, windows=2).tolist()
+    [[1, 2], [2, 3]]
+    >>> token_windows([("text", "so it goes so it goes so it")], tokenizer, context=2, windows=2, split="test").tolist()
+    [[3, 1], [1, 2]]
     """
     tokens: list[int] = []
     for _, text in texts:
