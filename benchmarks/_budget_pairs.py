@@ -16,7 +16,7 @@ from nasbuild.table import Table
 MODEL = "Qwen3-4B-Instruct-2507"
 
 
-def pairs(options: Any, result: dict[str, Any]) -> None:
+def held_out_pairs(options: Any, result: dict[str, Any]) -> None:
     """Two of the 20 recipes held out at a time; the other 18 are learnt, on the scale of the single changes.
 
     Recipes were measured in a longer run of the text, so one factor takes their perplexities to that of single changes: the

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from _attribute_parts import attribute_recipes, attribute_widths, attributes
-from _budget_pairs import pairs
+from _budget_pairs import held_out_pairs
 from _common import arguments, markdown, resume, save
 from _single_parts import budgets, depth, large, quantised, third
 from _single_proxy import proxy
@@ -164,7 +164,7 @@ PARTS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "depth-pairs": depth_pairs,
     "quantised": quantised,
     "budgets": budgets,
-    "pairs": pairs,
+    "pairs": held_out_pairs,
     "third": third,
     "depth": depth,
     "large": large,
