@@ -19,24 +19,26 @@ MODEL = "Qwen3-4B-Instruct-2507"
 def held_out_pairs(options: Any, result: dict[str, Any]) -> None:
     """Two of the 20 recipes held out at a time; the other 18 are learnt, on the scale of the single changes.
 
-    Recipes were measured in a longer run of the text, so one factor takes their perplexities to that of single changes: the
-    median of the learnt recipes' ratios to what single changes and uniform rows alone predict for them. What is built
+    Recipes were measured in a longer run of the text, so one factor takes their perplexities to that of single changes. It is
+    from the two learnt recipes that single changes and uniform rows alone predict most surely. What is built
     within the bytes of each held-out recipe is compared with it: the difference, its 90 % interval, and the order's
     share of posterior samples.
     """
     rows = result.setdefault("pairs", {})
     data = read(Path(options.data) / "gguf-singles" / MODEL)
     order = np.random.default_rng(0).permutation(len(data.names)).reshape(-1, 2)
-    alone = None
+    alone = surest = None
     for both in order:
         names = [data.names[i] for i in both]
         if all(name in rows for name in names):
             continue
-        if alone is None:
+        if alone is None or surest is None:
             found = fit(data.table, ["ppl"], baselines=False)
-            alone = found.targets[0].scorer.predict(data.recipes)[0]
+            alone, std = found.targets[0].scorer.predict(data.recipes)
+            surest = np.argsort(std / alone, kind="stable")
         rest = np.setdiff1d(np.arange(len(data.names)), both)
-        factor = float(np.median(data.perplexity[rest] / alone[rest]))
+        two = [i for i in surest if i not in both][:2]
+        factor = float(np.exp(np.log(data.perplexity[two] / alone[two]).mean()))
         own = fit(_with(data, rest, factor), ["ppl"], baselines=False)
         cost = data.table.space.costs["bytes"]
         for i, name in zip(both, names, strict=True):

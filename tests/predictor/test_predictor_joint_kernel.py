@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -126,3 +127,19 @@ def test_only_tables_of_single_changes_are_taken_for_such():
     )
     every = [Architecture((((k,),),)) for k in range(1, 9)]
     assert single_changes(undeclared, every) is None
+
+
+def test_what_is_left_out_of_the_mean_is_in_the_deviation():
+    rows = [*SINGLES, *JOINT]
+    labels = np.array([label(a, bend=1.0, pair=1.0) for a in rows])
+    gp = fit_additive_gp(SPACE, rows, labels, AdditiveRecipe(samples=2))
+    half, some = replace(gp, interaction_share=0.4), JOINT[-8:]
+    sums, full, part = gp.sum_latent(some)[0], gp.latent(some), half.latent(some)
+    np.testing.assert_allclose(part[0], sums + 0.4 * (full[0] - sums))
+    np.testing.assert_allclose(part[1], full[1] + (0.6 * (full[0] - sums)) ** 2)
+    # Joint samples vary as much.
+    samples = half.posterior_samples(some, 40_000)
+    known = part[1] - half._noise_of(half._grouped(some)[0])
+    np.testing.assert_allclose(
+        samples.var(axis=0), known * half.spread**2, rtol=0.05, atol=2e-6
+    )  # the jitter

@@ -37,6 +37,8 @@ from nasbuild.table import Part, UnseenChoice, unseen_choices
 
 _PSEUDO_ROWS = 10
 _FACTOR_LIMITS = 0.5, 3.0
+_CAUCHY, _NORMAL_MEDIAN = 2.385, 1.4826  # 95 % efficient where errors are normal; their deviation over their median
+_REWEIGHTED = 20  # iterations
 _SHARE_STD = 0.5
 
 
@@ -296,7 +298,8 @@ def _calibrated(
     # Calibration and interaction share of each fold come from the other folds only.
     for k, (part, residuals) in enumerate(zip(parts, fold_residuals, strict=True)):
         width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
-        share = interaction_share([c for j, c in enumerate(fold_residuals) if j != k])
+        others = [one for j, one in enumerate(fold_residuals) if j != k]
+        share = interaction_share(others, outliers=gp.joint is not None)
         left = residuals.residual - share * residuals.interactions
         parts[k] = replace(
             part,
@@ -309,7 +312,8 @@ def _calibrated(
     gp = replace(gp, spread=calibration_factor(np.concatenate(distances)))
     # Rows that alone have their choices can't confirm interactions.
     if gp.joint is None or count_tested_joint(space, architectures) >= LEAST_JOINT:
-        gp = replace(gp, interaction_share=interaction_share(fold_residuals))
+        share = interaction_share(fold_residuals, outliers=gp.joint is not None)
+        gp = replace(gp, interaction_share=share)
     return AdditiveScorer(space, tuple(architectures), labels, gp), parts
 
 
@@ -334,21 +338,39 @@ class _FoldResiduals:
     deviation: np.ndarray
 
 
-def interaction_share(folds: Sequence[_FoldResiduals]) -> float:
+def interaction_share(folds: Sequence[_FoldResiduals], *, outliers: bool = False) -> float:
     """Share of the expected interactions that held-out rows confirm, 0 to 1.
 
     It is the posterior mean of the slope of residuals over interactions, with a normal prior of mean 1 and deviation
     ``_SHARE_STD``. It is needed because variances are point estimates: interactions that a table hardly shows come out too
     large.
+
+    With ``outliers``, rows count by the Cauchy M-estimator. In a table of single changes, some held-out rows are networks
+    that were ruined, whose sums are off by far more than those of all others.
     """
     interactions, residual = (
         np.concatenate([getattr(one, name) for one in folds]) for name in ("interactions", "residual")
     )
-    noise = float(np.mean((residual - interactions) ** 2))
-    known = float(interactions @ interactions) / noise if noise > 0 else 0.0
-    slope = float(interactions @ residual) / noise if noise > 0 else 0.0
+    if outliers:
+        share = 1.0
+        for _ in range(_REWEIGHTED):
+            share = _share(interactions, residual, _cauchy_weights(residual - share * interactions))
+        return share
+    return _share(interactions, residual, np.ones(len(residual)))
+
+
+def _share(interactions: np.ndarray, residual: np.ndarray, weights: np.ndarray) -> float:
+    noise = float(weights @ (residual - interactions) ** 2 / weights.sum())
+    known = float(weights @ interactions**2) / noise if noise > 0 else 0.0
+    slope = float(weights @ (interactions * residual)) / noise if noise > 0 else 0.0
     before = 1 / _SHARE_STD**2
     return float(np.clip((slope + before) / (known + before), 0, 1))
+
+
+def _cauchy_weights(errors: np.ndarray) -> np.ndarray:
+    """Weights of the Cauchy M-estimator, from 1 to 0 for outliers; the scale is the median absolute error."""
+    scale = _NORMAL_MEDIAN * float(np.median(np.abs(errors)))
+    return 1 / (1 + (errors / (_CAUCHY * scale)) ** 2) if scale > 0 else np.ones(len(errors))
 
 
 def calibration_factor(distances: np.ndarray) -> float:

@@ -331,9 +331,13 @@ class AdditiveGP(ModuleShares):
         if self.joint is not None:
             changed = self.joint.features(groups)
             k = self.joint.kernel(changed, self._parts)
-            mean += self.interaction_share * (k @ self.alpha)
+            found = k @ self.alpha
+            mean += self.interaction_share * found
             cross += k
             prior += self.joint.kernel(changed, changed) if whole else self.joint.diagonal(changed)
+            # What held-out rows do not confirm is left out of the mean, and may be there all the same.
+            left = (1 - self.interaction_share) * found
+            prior += np.outer(left, left) if whole else left**2
         if self.interaction_variance:
             at, g = self.interaction.at(others.values), self.interaction
             k = self._of_pairs * g.kernel(at, g.features)
