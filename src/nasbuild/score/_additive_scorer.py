@@ -37,7 +37,10 @@ from nasbuild.table import Part, UnseenChoice, unseen_choices
 
 _PSEUDO_ROWS = 10
 _FACTOR_LIMITS = 0.5, 3.0
-_CAUCHY, _NORMAL_MEDIAN = 2.385, 1.4826  # 95 % efficient where errors are normal; their deviation over their median
+_CAUCHY, _NORMAL_MEDIAN = (
+    2.385,
+    1.4826,
+)  # 95 % efficient where errors are normal; their deviation over their median
 _REWEIGHTED = 20  # iterations
 _SHARE_STD = 0.5
 
