@@ -79,7 +79,7 @@ def test_a_file_does_not_replace_a_module_of_the_same_name(tmp_path):
         ("no_such_module_here:good", "can't be loaded"),
         (
             "gone",
-            "there is no evaluator 'gone'; allowed: digits, inpainting, panoptic, supernet, costs:NETWORK",
+            "there is no evaluator 'gone'; allowed: digits, inpainting, lm, panoptic, supernet, costs:NETWORK",
         ),
     ],
 )

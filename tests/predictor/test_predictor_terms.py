@@ -219,7 +219,7 @@ def test_reaches_go_by_what_a_term_looks_at(made):
 def smallest_gap(space: Space) -> float:
     """Smallest difference of standardised choices; 1 without numbers."""
     numbers = [log_numbers(feature) for stage in space.stages for feature in stage.features]
-    gaps = [float(np.diff(np.sort(own)).min()) for own in numbers if own is not None]
+    gaps = [gap for own in numbers if own is not None for gap in np.diff(np.sort(own)).tolist() if gap > 0]
     return min([1.0, *gaps])
 
 
