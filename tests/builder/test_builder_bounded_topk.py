@@ -14,6 +14,7 @@ import nasbuild.builder._bounded_topk as bounded
 from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._dual_prices import price_bounds
 from nasbuild.builder._knapsack_problem import Problem
+from nasbuild.builder._swapped_picks import swapped_picks
 
 
 @st.composite
@@ -137,3 +138,35 @@ def test_unproven_picks_are_not_counted_as_proven(monkeypatch):
     assert sure.n_proven == 100
     assert problem.values(sure.picks)[0] == pytest.approx(values[0])
     assert (problem.values(sure.picks) >= values - 1e-9).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(problems(), st.integers(1, 30))
+def test_neighbours_of_a_pick_match_brute_force(problem, count):
+    [pick] = brute(problem, 1, 1) or [None]
+    if pick is None:
+        return
+    every = [
+        p for p in brute(problem, 10_000, 1) if 1 <= sum(a != b for a, b in zip(p, pick, strict=True)) <= 2
+    ]
+    found = swapped_picks(problem, np.array(pick), count)
+    assert problem.feasible(found).all()
+    assert len({tuple(p) for p in found.tolist()} & set(every)) == len(found) == min(count, len(every))
+    expected = np.sort([problem.values(np.array([p]))[0] for p in every])[::-1][:count]
+    assert problem.values(found) == pytest.approx(expected)
+
+
+def test_as_many_as_asked_for_are_found_where_far_too_many_are_nearly_best():
+    """287 layers with equal costs: nothing can be listed, one programme proves the best, its neighbours follow."""
+    rng = np.random.default_rng(0)
+    scores = tuple(np.append(0.04 + 1e-4 * rng.normal(), 0.0) for _ in range(287))
+    problem = Problem(scores, (np.array([[4.0], [3.0]]),) * 287, np.array([1004.0]))
+    found = bounded_topk(problem, 20)
+    assert len({tuple(p) for p in found.picks.tolist()}) == len(found) == 20
+    assert problem.feasible(found.picks).all()
+    # The best has the 143 largest gains; the second best swaps the least of these for the next one.
+    gains = np.sort([own[0] for own in scores])[::-1]
+    values = problem.values(found.picks)
+    assert values[0] == pytest.approx(gains[:143].sum())
+    assert values[1] == pytest.approx(gains[:142].sum() + gains[143])
+    assert found.n_proven >= 1

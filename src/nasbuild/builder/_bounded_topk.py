@@ -15,6 +15,7 @@ import numpy as np
 from nasbuild.builder._dual_prices import price_bounds
 from nasbuild.builder._integer_program import integer_program
 from nasbuild.builder._knapsack_problem import TOLERANCE, Problem
+from nasbuild.builder._swapped_picks import swapped_picks
 
 _MAX_COMBINATIONS = 30_000_000  # combinations that are enumerated
 _MAX_HELD = 2_000_000  # combinations of all stages but one in memory
@@ -52,7 +53,7 @@ def bounded_topk(problem: Problem, n: int, apart: int = 1) -> TopK:
     bound. A pick whose priced sum is more than a gap below that bound can't beat a feasible pick
     within the gap. So all picks within a gap are enumerated, and the gap is widened until enough of
     them are feasible. If there are too many, an integer program (HiGHS) finds the best pick. The
-    best enumerated ones follow, unproven.
+    best of those enumerated, and of those with one or two stages swapped, follow, unproven.
 
     Parameters
     ----------
@@ -160,7 +161,7 @@ def _joined(
 def _solve_programs(
     problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int, limit: float = np.inf
 ) -> TopK:
-    """The proven picks, then more by one integer program each, then the rest of the listed picks."""
+    """The proven picks, then more by one integer program each, then the best listed picks and those near the first."""
     picks = list(listed[:proven])
     while len(picks) < min(n, _MAX_PROGRAMS):
         pick = _solve_program(problem, picks, apart)
@@ -168,7 +169,13 @@ def _solve_programs(
             return TopK(np.stack(picks) if picks else listed[:0], len(picks), limit)
         picks.append(pick)
     proven = len(picks)
-    for pick in listed:
+    rest = listed
+    if len(picks) < n:
+        # Few or none may be listed, but there are always neighbours of the best.
+        near = swapped_picks(problem, picks[0], 4 * n)
+        rest = np.concatenate([listed, near])
+        rest = rest[np.argsort(-problem.values(rest), kind="stable")]
+    for pick in rest:
         if len(picks) < n and all((pick != other).sum() >= max(apart, 1) for other in picks):
             picks.append(pick)
     return TopK(np.stack(picks), proven, limit)
